@@ -1,0 +1,50 @@
+"""Options P&L attribution: how much of a P&L came from spot, vol, time and spread.
+
+The parts add up to the P&L exactly. Start with :func:`calculate_attribution_for_trade`.
+"""
+
+from attribution.daily import attribute_daily
+from attribution.errors import (
+    AttributionError,
+    BrokerError,
+    CalendarError,
+    MarketDataError,
+    NoSourceError,
+    SymbolError,
+    TradeError,
+)
+from attribution.kernels import attribute_legs, black_greeks, black_price, implied_vol
+from attribution.market.fixed import UnderlyingPrice
+from attribution.single import calculate_attribution_for_trade, calculate_attribution_for_trades
+from attribution.status import Flag, Status
+from attribution.summary import summarise
+from attribution.symbols import format_symbol, parse_legs, parse_symbol
+from attribution.trade import row_from_attribution_data
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AttributionError",
+    "BrokerError",
+    "CalendarError",
+    "Flag",
+    "MarketDataError",
+    "NoSourceError",
+    "Status",
+    "SymbolError",
+    "TradeError",
+    "UnderlyingPrice",
+    "__version__",
+    "attribute_daily",
+    "attribute_legs",
+    "black_greeks",
+    "black_price",
+    "calculate_attribution_for_trade",
+    "calculate_attribution_for_trades",
+    "format_symbol",
+    "implied_vol",
+    "parse_legs",
+    "parse_symbol",
+    "row_from_attribution_data",
+    "summarise",
+]

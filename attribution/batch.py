@@ -1,0 +1,183 @@
+"""Trades in, results out: windows → prices → kernels → results. One path for one trade and for many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from attribution.calendars import CLOCK_NAMES, get_calendar
+from attribution.combo import combo_gap, exceeds_tolerance
+from attribution.errors import AttributionError, MarketDataError, NoSourceError, TradeError
+from attribution.gather import LegTask, gather
+from attribution.instruments import Future, Option
+from attribution.legs import LegOutcome, Model, solve
+from attribution.market.source import Market
+from attribution.result import TradeOutcome, failed_result, result_of
+from attribution.status import Status
+from attribution.trade import Trade, as_instant
+from attribution.window import Phase, Window, clip_to_expiry, fill_session, trade_window
+
+__all__ = ["Job", "explain", "explain_one", "jobs_of", "read_trade"]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One trade to be explained as it is known at ``now`` (zone-aware)."""
+
+    trade: Trade
+    now: datetime
+    day: bool
+
+
+def check_model(model: Model) -> Model:
+    """Return the model, or raise ``ValueError`` for what the kernels do not see."""
+    if model.clock not in CLOCK_NAMES:
+        raise ValueError(f"clock={model.clock!r}: must be one of {', '.join(map(repr, CLOCK_NAMES))}")
+    return model
+
+
+def read_trade(row: object) -> Trade | AttributionError:
+    """Read a row; what is wrong with it is returned, for callers that keep the row's place."""
+    try:
+        return Trade.from_row(row)
+    except AttributionError as exc:
+        return exc
+
+
+def job_of(trade: Trade, current_time: object, *, day: bool) -> Job:
+    """Fix the instant at which a trade is looked at: ``current_time``, else its exit, else now."""
+    home = trade.legs[0].leg.instrument.exchange
+    now = as_instant("current_time", current_time, home) or trade.exit_time
+    return Job(trade, now or datetime.now(UTC).astimezone(get_calendar(home).zone), day)
+
+
+def jobs_of(rows: Sequence[object], current_time: object, *, day: bool) -> list[Job | AttributionError]:
+    """Read every row; a bad one becomes the error that it is."""
+    jobs: list[Job | AttributionError] = []
+    for row in rows:
+        trade = read_trade(row)
+        jobs.append(trade if isinstance(trade, AttributionError) else job_of(trade, current_time, day=day))
+    return jobs
+
+
+@dataclass(slots=True)
+class _Plan:
+    """The windows and leg tasks of one job."""
+
+    job: Job
+    windows: list[Window]
+    tasks: list[LegTask]
+
+
+def explain_one(job: Job, market: Market, model: Model, *, raise_on_missing: bool) -> dict[str, Any]:
+    """Explain one trade; malformed input and absent sources raise."""
+    outcome = _outcomes([job], market, model)[0]
+    if isinstance(outcome, AttributionError):
+        raise outcome
+    result = result_of(outcome, model)
+    _raise_if_missing(result, raise_on_missing=raise_on_missing)
+    return result
+
+
+def explain(
+    jobs: Sequence[Job | AttributionError],
+    symbols: Sequence[object],
+    market: Market,
+    model: Model,
+    *,
+    raise_on_missing: bool,
+) -> list[dict[str, Any]]:
+    """Explain many trades; a row that cannot be explained keeps its place, with status and reason."""
+    good = [job for job in jobs if isinstance(job, Job)]
+    done = iter(_outcomes(good, market, model))
+    results = []
+    for job, symbol in zip(jobs, symbols, strict=True):
+        outcome = next(done) if isinstance(job, Job) else job
+        if isinstance(outcome, AttributionError):
+            results.append(failed_result(symbol, outcome, model))
+        else:
+            results.append(result_of(outcome, model))
+            if raise_on_missing:
+                _raise_if_missing(results[-1], raise_on_missing=True)
+    return results
+
+
+def _raise_if_missing(result: dict[str, Any], *, raise_on_missing: bool) -> None:
+    status, reason = Status(result["status"]), f"{result['symbol']}: {result['reason']}"
+    if status is Status.NO_SOURCE:
+        raise NoSourceError(reason)
+    if raise_on_missing and not status.has_numbers:
+        raise MarketDataError(reason)
+
+
+def _outcomes(jobs: Sequence[Job], market: Market, model: Model) -> list[TradeOutcome | AttributionError]:
+    plans = [_plan(i, job) for i, job in enumerate(jobs)]
+    tasks = [task for plan in plans if isinstance(plan, _Plan) for task in plan.tasks]
+    gather(tasks, market)
+    solved = iter(solve(tasks, model))
+    outcomes: list[TradeOutcome | AttributionError] = []
+    for plan in plans:
+        if isinstance(plan, AttributionError):
+            outcomes.append(plan)
+        else:
+            outcomes.append(_outcome(plan, [next(solved) for _ in plan.tasks]))
+    return outcomes
+
+
+def _plan(index: int, job: Job) -> _Plan | AttributionError:
+    try:
+        windows, tasks = [], []
+        for part in job.trade.parts:
+            for item in job.trade.legs:
+                instrument = item.leg.instrument
+                calendar = get_calendar(instrument.exchange)
+                whole = trade_window(calendar, job.trade.entry_time, part.exit_time, job.now, day=job.day)
+                if item is job.trade.legs[0]:
+                    windows.append(whole)
+                dated = isinstance(instrument, Future | Option)
+                own = clip_to_expiry(whole, instrument.expires_at) if dated else whole  # type: ignore[union-attr]
+                tasks.append(LegTask(index, job.trade, part, item, own))
+    except AttributionError as exc:
+        return exc
+    return _Plan(job, windows, tasks)
+
+
+def _outcome(plan: _Plan, solved: Sequence[LegOutcome | TradeError]) -> TradeOutcome | AttributionError:
+    legs: list[LegOutcome] = []
+    for found in solved:
+        if isinstance(found, TradeError):
+            return found
+        legs.append(found)
+    trade, per_part = plan.job.trade, len(plan.job.trade.legs)
+    gap, flagged = 0.0, False
+    try:
+        for k, (part, window) in enumerate(zip(trade.parts, plan.windows, strict=True)):
+            if window.phase is Phase.LIVE:
+                own = combo_gap(trade, part, window, legs[k * per_part : (k + 1) * per_part])
+                gap += own
+                flagged |= exceeds_tolerance(own, part.quantity * trade.common_multiplier)
+    except TradeError as exc:
+        return exc
+    window = _widest(plan.windows)
+    session = get_calendar(trade.legs[0].leg.instrument.exchange).session_at(plan.job.now).date
+    fees = _fees(trade, window, session if plan.job.day else None)
+    return TradeOutcome(trade, window, tuple(legs), gap, flagged, fees, session if plan.job.day else None)
+
+
+def _widest(windows: Sequence[Window]) -> Window:
+    """The window a partly closed trade is reported under: that of the part that lives longest."""
+    live = [window for window in windows if window.phase is Phase.LIVE]
+    return max(live or windows, key=lambda window: window.end.at)
+
+
+def _fees(trade: Trade, window: Window, session: date | None) -> float:
+    """The row's commission, in exactly one of a trade's days: that of its exit, while open that of its entry."""
+    if trade.commission is None or window.phase is not Phase.LIVE:
+        return 0.0
+    if session is None:
+        return trade.commission
+    calendar = get_calendar(trade.legs[0].leg.instrument.exchange)
+    at = trade.entry_time if trade.exit_time is None else trade.exit_time
+    return trade.commission if fill_session(calendar, at).date == session else 0.0

@@ -1,0 +1,64 @@
+"""The gap between a combo's own net price and the sum of its legs: checked, measured, never hidden."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from attribution.errors import TradeError
+from attribution.legs import LegOutcome
+from attribution.trade import Part, Trade
+from attribution.window import EndKind, Window
+
+__all__ = ["combo_gap", "exceeds_tolerance"]
+
+#: Row prices are quoted to a paisa or a cent; a difference from the legs within it is rounding.
+PRICE_TOLERANCE = 0.01
+
+
+def exceeds_tolerance(gap: float, position: float) -> bool:
+    """Whether a gap in currency is more than the rounding of a quoted row price."""
+    return math.fabs(gap) > PRICE_TOLERANCE * math.fabs(position)
+
+
+def combo_gap(trade: Trade, part: Part, window: Window, legs: Sequence[LegOutcome]) -> float:
+    """``q·m_c`` × the change of (row price − sum of legs) over the window. [currency]
+
+    0 where the row agrees with its legs, or has not both of its prices. An end at a session close has no row
+    price and counts as agreement, so that the days of a trade add up to the whole; so does an end at which a leg
+    has already expired. NaN where a leg's price is unknown.
+
+    Raises
+    ------
+    TradeError
+        A row price is the negative of the sum of the legs: a sign error of the row, not a gap.
+    """
+    if not trade.is_combo or not trade.has_row_prices(part):
+        return 0.0
+    gap0 = gap1 = 0.0
+    if window.start.kind is EndKind.FILL:
+        gap0 = _gap(trade, "entry_price", trade.entry_price, [leg.price0 for leg in legs])
+    if all(leg.task.window.end == window.end for leg in legs):
+        prices = [leg.price1 for leg in legs]
+        if window.end.kind is EndKind.FILL:
+            gap1 = _gap(trade, "exit_price", trade.exit_price, prices)
+        elif window.end.kind is EndKind.MARK:
+            gap1 = _gap(trade, "mtm", trade.mtm, prices)
+    return part.quantity * trade.common_multiplier * (gap1 - gap0) + 0.0
+
+
+def _gap(trade: Trade, column: str, net: float | None, prices: Sequence[float]) -> float:
+    """Row price − Σ w m p / m_c at one end; 0 where the row has no price there."""
+    if net is None:
+        return 0.0
+    weights = [item.weight / trade.common_multiplier for item in trade.legs]
+    terms = [weight * price for weight, price in zip(weights, prices, strict=True)]
+    total = math.fsum(terms)
+    tolerance = PRICE_TOLERANCE + 1e-9 * math.fsum(map(abs, terms))
+    if abs(net - total) > tolerance >= abs(net + total):
+        allowed = (
+            f"the signed net price of the legs, {total:.10g}: a combo's price is Σ ratio × leg price, "
+            "negative for a net short one"
+        )
+        raise TradeError(column, net, allowed)
+    return net - total

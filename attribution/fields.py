@@ -1,0 +1,46 @@
+"""Numbers from outside: one place that decides what a blank, a NaN and a typo mean."""
+
+from __future__ import annotations
+
+import math
+from typing import SupportsFloat, SupportsIndex, cast
+
+import numpy as np
+
+from attribution.errors import TradeError
+
+__all__ = ["as_number", "is_absent"]
+
+
+def is_absent(value: object) -> bool:
+    """Whether a field holds nothing: None, blank text, NaN, NaT or NA."""
+    if value is None:
+        return True
+    if isinstance(value, str):
+        return not value.strip()
+    differs: object = value != value  # true of NaN and NaT; pandas' NA answers with itself
+    return differs is value or differs is True or (isinstance(differs, np.bool_) and bool(differs))
+
+
+def as_number(field: str, value: object) -> float | None:
+    """Return the finite number in ``value``, or None where the field holds nothing.
+
+    Raises
+    ------
+    TradeError
+        The value is not a number, or is infinite.
+    """
+    if type(value) is not float:  # the common case needs no conversion
+        if is_absent(value):
+            return None
+        if isinstance(value, bool):
+            raise TradeError(field, value, "a number")
+        try:
+            value = float(cast("str | SupportsFloat | SupportsIndex", value))
+        except (TypeError, ValueError):
+            raise TradeError(field, value, "a number") from None
+    if math.isnan(value):
+        return None
+    if math.isinf(value):
+        raise TradeError(field, value, "a finite number")
+    return value

@@ -1,0 +1,197 @@
+"""Every price a batch of legs needs, each distinct question asked once.
+
+What is asked for, in which order and with which fallback is decided here and nowhere else; who answers
+is the business of the :class:`~attribution.market.source.Market`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import TypeAlias, TypeVar
+
+from attribution.instruments import Equity, Future, Index, Option, Settlement
+from attribution.market.quotes import (
+    Answer,
+    CloseOf,
+    FillOf,
+    Missing,
+    Price,
+    PriceAt,
+    PriceKind,
+    QuoteOf,
+    Side,
+    Why,
+)
+from attribution.market.source import Market, merge_missing
+from attribution.symbols import same_expiry_future, underlying_of
+from attribution.trade import Part, PricedLeg, Trade
+from attribution.window import Ending, EndKind, Phase, Window
+
+__all__ = ["LegTask", "What", "gather"]
+
+UNASKED = Missing("not asked for", Why.NO_SOURCE)
+
+
+class What(IntEnum):
+    """The three prices that each end of a leg may need."""
+
+    PRICE = 0
+    SPOT = 1
+    FORWARD = 2
+
+
+def _blank() -> list[list[Answer]]:
+    return [[UNASKED, UNASKED] for _ in What]
+
+
+@dataclass(slots=True)
+class LegTask:
+    """One leg of one part of one trade over its own window, and the prices found for it so far.
+
+    ``answers[what][end]`` with end 0 for the start of the window and 1 for its end.
+    """
+
+    job: int
+    trade: Trade
+    part: Part
+    item: PricedLeg
+    window: Window
+    answers: list[list[Answer]] = field(default_factory=_blank)
+
+    @property
+    def position(self) -> float:
+        """``q·w·m``: currency gained per 1.00 of the leg's price."""
+        return self.part.quantity * self.item.weight
+
+    def ending(self, end: int) -> Ending:
+        """Return the start (0) or end (1) of the window."""
+        return self.window.end if end else self.window.start
+
+    def settle(self, what: What, end: int, answer: Answer) -> None:
+        """Record an answer; an absence is told beside the absences before it."""
+        before = self.answers[what][end]
+        if isinstance(before, Missing) and isinstance(answer, Missing):
+            answer = merge_missing(before, answer)
+        self.answers[what][end] = answer
+
+    def lacks(self, what: What, end: int) -> bool:
+        """Whether no price was found yet."""
+        return isinstance(self.answers[what][end], Missing)
+
+
+Question = TypeVar("Question", bound=Hashable)
+Place: TypeAlias = tuple[LegTask, What, int]
+
+
+def gather(tasks: Sequence[LegTask], market: Market) -> None:
+    """Fill in the answers of every live task."""
+    live = [task for task in tasks if task.window.phase is Phase.LIVE]
+    _leg_prices(live, market)
+    _underlying_prices(live, market)
+
+
+def _ask(places: Iterable[tuple[Place, Question]], ask: Callable[[Sequence[Question]], list[Answer]]) -> None:
+    """Ask each distinct question once and hand the answer to every place that waits for it."""
+    pairs = list(places)
+    distinct = list(dict.fromkeys(question for _, question in pairs))
+    if not distinct:
+        return
+    answers = dict(zip(distinct, ask(distinct), strict=True))
+    for (task, what, end), question in pairs:
+        task.settle(what, end, answers[question])
+
+
+def _leg_prices(tasks: Sequence[LegTask], market: Market) -> None:
+    ends = [(task, end) for task in tasks for end in (0, 1)]
+    for task, end in ends:
+        _from_row(task, end)
+    _ask(_fills(ends, EndKind.FILL), market.fills)
+    _ask(_fills(ends, EndKind.MARK), market.stated_fills)
+    for task, end in ends:
+        _from_mtm(task, end)
+    _ask(_marks(ends), market.quotes)
+    _ask(_closes(ends), market.closes)
+
+
+def _from_row(task: LegTask, end: int) -> None:
+    """The row's own prices are the leg's where there is one leg."""
+    if task.trade.is_combo or task.ending(end).kind is not EndKind.FILL:
+        return
+    net = task.trade.exit_price if end else task.trade.entry_price
+    _settle_row_price(task, end, net, PriceKind.FILL)
+
+
+def _from_mtm(task: LegTask, end: int) -> None:
+    if not task.trade.is_combo and task.ending(end).kind is EndKind.MARK and task.lacks(What.PRICE, end):
+        _settle_row_price(task, end, task.trade.mtm, PriceKind.MARK)
+
+
+def _settle_row_price(task: LegTask, end: int, net: float | None, kind: PriceKind) -> None:
+    column = "mtm" if kind is PriceKind.MARK else _side(end) + "_price"
+    if net is None:
+        task.settle(What.PRICE, end, Missing(f"row: no {column}"))
+        return
+    price = Price(net / task.item.leg.ratio, f"row {column}", kind, task.ending(end).at)
+    task.settle(What.PRICE, end, price)
+
+
+def _side(end: int) -> Side:
+    return "exit" if end else "entry"
+
+
+def _fills(ends: Iterable[tuple[LegTask, int]], kind: EndKind) -> Iterable[tuple[Place, FillOf]]:
+    for task, end in ends:
+        ending = task.ending(end)
+        if ending.kind is not kind or not task.lacks(What.PRICE, end):
+            continue
+        if kind is EndKind.MARK and task.trade.exit_time is not None:
+            continue  # the exit that is on record is not this end: it lies ahead, or belongs to the closed part
+        keys = task.trade.exit_keys if end else task.trade.entry_keys
+        leg = task.item.leg
+        yield (task, What.PRICE, end), FillOf(leg.instrument, leg.symbol, _side(end), ending.at, keys)
+
+
+def _marks(ends: Iterable[tuple[LegTask, int]]) -> Iterable[tuple[Place, QuoteOf]]:
+    for task, end in ends:
+        if task.ending(end).kind is EndKind.MARK and task.lacks(What.PRICE, end):
+            yield (task, What.PRICE, end), QuoteOf(task.item.leg.instrument, task.ending(end).at)
+
+
+def _closes(ends: Iterable[tuple[LegTask, int]]) -> Iterable[tuple[Place, CloseOf]]:
+    for task, end in ends:
+        if task.ending(end).kind is EndKind.CLOSE:
+            leg = task.item.leg
+            yield (task, What.PRICE, end), CloseOf(leg.instrument, task.ending(end).session, leg.symbol)
+
+
+def _underlying_prices(tasks: Sequence[LegTask], market: Market) -> None:
+    """Spot for futures and options; beside it, for options, the future that expires with them."""
+    places: list[tuple[Place, Equity | Index | Future]] = []
+    for task in tasks:
+        instrument = task.item.leg.instrument
+        if isinstance(instrument, Future | Option):
+            places += [((task, What.SPOT, end), underlying_of(instrument)) for end in (0, 1)]
+        if isinstance(instrument, Option):
+            # At expiry the forward is the settlement value itself: nothing to ask.
+            alive = [end for end in (0, 1) if task.ending(end).kind is not EndKind.PAYOFF]
+            places += [((task, What.FORWARD, end), same_expiry_future(instrument)) for end in alive]
+    _ask(((p, PriceAt(i, p[0].ending(p[2]).at)) for p, i in places), market.prices_at)
+    late = [(p, i) for p, i in places if p[0].lacks(p[1], p[2])]
+    _ask(((p, CloseOf(i, p[0].ending(p[2]).session)) for p, i in late if _ends_at_close(p)), market.closes)
+    _ask(((p, QuoteOf(i, p[0].ending(p[2]).at)) for p, i in late if _ends_now(p)), market.quotes)
+
+
+def _ends_at_close(place: Place) -> bool:
+    task, _, end = place
+    kind = task.ending(end).kind
+    if kind is EndKind.PAYOFF:
+        instrument = task.item.leg.instrument
+        return isinstance(instrument, Future | Option) and instrument.settlement is Settlement.CLOSE
+    return kind is EndKind.CLOSE
+
+
+def _ends_now(place: Place) -> bool:
+    task, _, end = place
+    return task.ending(end).kind is EndKind.MARK

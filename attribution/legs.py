@@ -1,0 +1,338 @@
+"""From gathered prices to the arrays the kernels eat, and back to one outcome per leg."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attribution.calendars import get_calendar, get_clock, to_epoch_us
+from attribution.errors import TradeError
+from attribution.gather import LegTask, What
+from attribution.instruments import Future, Option, Style
+from attribution.kernels import LegEffects, attribute_legs
+from attribution.kernels.codes import LegFlag, LegStatus
+from attribution.market.quotes import Answer, Missing, Price, PriceKind, Why
+from attribution.status import Flag, Status
+from attribution.symbols import is_adjusted
+from attribution.underlying import PlaysSpot, UnderlyingMove, resolve, unknown
+from attribution.window import EndKind, Phase
+
+__all__ = ["LegOutcome", "Model", "solve"]
+
+NAN = math.nan
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """How a call wants its legs explained; validated by the kernels' door."""
+
+    method: str = "waterfall"
+    order: tuple[str, ...] = ("time", "spot", "spread", "vol")
+    steps: int = 16
+    clock: str = "sessions"
+    rate: float = 0.0
+    dividend_yield: float = 0.0
+    detail: bool = False
+    price_tick: float = 0.0
+
+
+@dataclass(slots=True)
+class LegOutcome:
+    """What became of one task. Effects are in position currency; prices and vols per unit."""
+
+    task: LegTask
+    status: Status
+    reason: str = ""
+    flags: tuple[Flag, ...] = ()
+    price0: float = NAN
+    price1: float = NAN
+    pnl: float = NAN
+    spot: float = NAN
+    spread: float = NAN
+    vol: float = NAN
+    timedecay: float = NAN
+    residual: float = NAN
+    vol0: float = NAN
+    vol1: float = NAN
+    spot0: float = NAN
+    spot1: float = NAN
+    forward0: float = NAN
+    forward1: float = NAN
+    plays_spot: PlaysSpot | None = None
+    detail: dict[str, float] | None = None
+
+
+_PHASES = {Phase.NOT_OPEN: Status.NOT_OPEN, Phase.CLOSED: Status.CLOSED, Phase.EXPIRED: Status.EXPIRED}
+_WHYS = {
+    Why.NO_SOURCE: Status.NO_SOURCE,
+    Why.UNKNOWN: Status.MISSING_PRICE,
+    Why.FAILED: Status.SOURCE_FAILED,
+}
+_FLAGS = {
+    LegFlag.BELOW_INTRINSIC: Flag.BELOW_INTRINSIC,
+    LegFlag.ABOVE_BOUND: Flag.ABOVE_BOUND,
+    LegFlag.VOL_BORROWED: Flag.VOL_BORROWED,
+    LegFlag.NO_VOL: Flag.NO_VOL,
+    LegFlag.EXPIRED_IN_WINDOW: Flag.EXPIRED_IN_WINDOW,
+    LegFlag.ILL_CONDITIONED: Flag.ILL_CONDITIONED,
+}
+
+
+@dataclass(slots=True)
+class _Inputs:
+    """One row of the kernel's input, per leg that has all it needs."""
+
+    outcome: LegOutcome
+    right: int
+    strike: float
+    spot0: float
+    price0: float
+    time0: float
+    spot1: float
+    price1: float
+    time1: float
+    basis0: float
+    basis1: float
+
+
+def solve(tasks: Sequence[LegTask], model: Model) -> list[LegOutcome | TradeError]:
+    """Explain each leg; a price that no leg can have is answered with the :class:`TradeError` it is."""
+    times = _times_to_expiry(tasks, model.clock)
+    outcomes: list[LegOutcome | TradeError] = []
+    ready: list[_Inputs] = []
+    for task, (time0, time1) in zip(tasks, times, strict=True):
+        try:
+            found = _prepare(task, time0, time1, model)
+        except TradeError as exc:
+            outcomes.append(exc)
+            continue
+        if isinstance(found, _Inputs):
+            ready.append(found)
+            outcomes.append(found.outcome)
+        else:
+            outcomes.append(found)
+    _run(ready, model)
+    return outcomes
+
+
+def _times_to_expiry(tasks: Sequence[LegTask], clock_name: str) -> list[tuple[float, float]]:
+    """Years of the clock to expiry at both ends; NaN for what never expires and what was not alive."""
+    times = [(NAN, NAN)] * len(tasks)
+    by_exchange: dict[str, list[tuple[int, int, int, int]]] = {}
+    for i, task in enumerate(tasks):
+        instrument = task.item.leg.instrument
+        if isinstance(instrument, Future | Option) and task.window.phase is Phase.LIVE:
+            window = task.window
+            instants = (to_epoch_us(t) for t in (window.start.at, window.end.at, instrument.expires_at))
+            by_exchange.setdefault(instrument.exchange, []).append((i, *instants))  # type: ignore[arg-type]
+    for exchange, rows in by_exchange.items():
+        table = np.array(rows, dtype=np.int64)
+        years = get_clock(clock_name, exchange).years_between(table[:, 1:3], table[:, 3:])
+        # A fill recorded late on the expiry day is at expiry: T = 0, never negative.
+        years = np.maximum(years, 0.0)
+        for i, (t0, t1) in zip(table[:, 0].tolist(), years.tolist(), strict=True):
+            times[i] = (t0, t1)
+    return times
+
+
+def _prepare(task: LegTask, time0: float, time1: float, model: Model) -> LegOutcome | _Inputs:
+    """Turn answers into numbers, or into the status and reason of what is missing."""
+    if task.window.phase is not Phase.LIVE:
+        zeros = dict.fromkeys(("pnl", "spot", "spread", "vol", "timedecay", "residual"), 0.0)
+        status = _PHASES[task.window.phase]
+        return LegOutcome(task, status, flags=_flags_of(task, 0), **zeros)  # type: ignore[arg-type]
+    outcome = LegOutcome(task, Status.OK)
+    gaps = [gap for end in (0, 1) if (gap := _leg_price(task, outcome, end)) is not None]
+    growth = (_growth(time0, model), _growth(time1, model))
+    move = _move(task, outcome, growth)
+    if task.window.end.kind is EndKind.PAYOFF and not isinstance(move, Missing):
+        outcome.price1 = _payoff(task, move.spot1)
+    outcome.pnl = task.position * (outcome.price1 - outcome.price0) + 0.0
+    if isinstance(move, Missing):
+        gaps.append(move)
+    if gaps:
+        return _missing(outcome, gaps)
+    assert not isinstance(move, Missing)
+    return _inputs(outcome, move, time0, time1, growth)
+
+
+def _missing(outcome: LegOutcome, gaps: Sequence[Missing]) -> LegOutcome:
+    worst = max(gaps, key=lambda gap: _WHYS[gap.why].severity)
+    outcome.status = _WHYS[worst.why]
+    outcome.reason = "; ".join(dict.fromkeys(gap.reason for gap in gaps))
+    outcome.flags = _flags_of(outcome.task, 0)
+    return outcome
+
+
+def _growth(years: float, model: Model) -> float:
+    carry = model.rate - model.dividend_yield
+    return 1.0 if carry == 0.0 or math.isnan(years) else math.exp(carry * years)
+
+
+def _where(task: LegTask, end: int) -> str:
+    ending = task.ending(end)
+    return f"at {ending.at:%Y-%m-%d %H:%M:%S} ({'end' if end else 'start'} of the window, {ending.kind.value})"
+
+
+def _leg_price(task: LegTask, outcome: LegOutcome, end: int) -> Missing | None:
+    """Read the leg's own price at an end; say what is missing of it."""
+    if task.ending(end).kind is EndKind.PAYOFF:
+        return None
+    answer = task.answers[What.PRICE][end]
+    leg = task.item.leg
+    if isinstance(answer, Missing):
+        return Missing(f"price of {leg.symbol} {_where(task, end)}: {answer.reason}", answer.why)
+    linear = not isinstance(leg.instrument, Option)
+    if answer.value < 0.0 or (linear and answer.value == 0.0):
+        allowed = "positive" if linear else "zero or positive"
+        raise TradeError(f"price of {leg.symbol} {_where(task, end)}", answer.value, f"must be {allowed}")
+    if end:
+        outcome.price1 = answer.value
+    else:
+        outcome.price0 = answer.value
+    return None
+
+
+def _payoff(task: LegTask, settlement: float) -> float:
+    instrument = task.item.leg.instrument
+    if isinstance(instrument, Option):
+        return max(instrument.right * (settlement - instrument.strike), 0.0)
+    return settlement
+
+
+def _move(task: LegTask, outcome: LegOutcome, growth: tuple[float, float]) -> UnderlyingMove | Missing:
+    instrument = task.item.leg.instrument
+    if not isinstance(instrument, Future | Option):
+        return UnderlyingMove(outcome.price0, 0.0, outcome.price1, 0.0, PlaysSpot.OWN)
+    first, last = task.answers[What.SPOT]
+    spot = (_spot(task, 0, first), _spot(task, 1, last))
+    instant = task.window.start.at == task.window.end.at
+    expires = task.window.end.kind is EndKind.PAYOFF
+    if isinstance(instrument, Future):
+        gap = unknown(spot, instant=instant)
+        if gap is not None:
+            return gap
+        assert isinstance(spot[0], Price)
+        assert isinstance(spot[1], Price)
+        s0, s1 = spot[0].value, spot[1].value
+        basis1 = 0.0 if expires else outcome.price1 - s1
+        return UnderlyingMove(s0, outcome.price0 - s0, s1, basis1, PlaysSpot.SPOT_AND_FUTURE)
+    f0, f1 = task.answers[What.FORWARD]
+    return resolve(spot, (_positive(f0), _positive(f1)), growth, expires=expires, instant=instant)
+
+
+def _spot(task: LegTask, end: int, answer: Answer) -> Answer:
+    """A spot with its place told where it is missing."""
+    if isinstance(answer, Missing):
+        symbol = task.item.leg.symbol
+        return Missing(f"underlying price of {symbol} {_where(task, end)}: {answer.reason}", answer.why)
+    return _positive(answer)
+
+
+def _positive(answer: Answer) -> Answer:
+    if isinstance(answer, Price) and not answer.value > 0.0:
+        raise TradeError(f"underlying price ({answer.source})", answer.value, "must be positive")
+    return answer
+
+
+def _inputs(
+    outcome: LegOutcome, move: UnderlyingMove, time0: float, time1: float, growth: tuple[float, float]
+) -> _Inputs:
+    instrument = outcome.task.item.leg.instrument
+    option = isinstance(instrument, Option)
+    outcome.spot0, outcome.spot1, outcome.plays_spot = move.spot0, move.spot1, move.plays
+    carry = growth if option else (1.0, 1.0)
+    outcome.forward0 = (move.spot0 + move.basis0) * carry[0]
+    outcome.forward1 = (move.spot1 + move.basis1) * carry[1]
+    return _Inputs(
+        outcome,
+        int(instrument.right) if isinstance(instrument, Option) else 0,
+        instrument.strike if isinstance(instrument, Option) else NAN,
+        move.spot0,
+        outcome.price0,
+        time0 if option else NAN,
+        move.spot1,
+        outcome.price1,
+        time1 if option else NAN,
+        move.basis0,
+        move.basis1,
+    )
+
+
+def _run(ready: Sequence[_Inputs], model: Model) -> None:
+    """Send all legs through the kernels in one call and hand each its share."""
+
+    def column(name: str) -> Floats:
+        return np.array([getattr(row, name) for row in ready], dtype=np.float64)
+
+    effects = attribute_legs(
+        column("right"),
+        column("strike"),
+        column("spot0"),
+        column("price0"),
+        column("time0"),
+        column("spot1"),
+        column("price1"),
+        column("time1"),
+        basis0=column("basis0"),
+        basis1=column("basis1"),
+        rate=model.rate,
+        dividend_yield=model.dividend_yield,
+        method=model.method,
+        order=model.order,
+        steps=model.steps,
+        detail=model.detail,
+        price_tick=model.price_tick,
+    )
+    for i, row in enumerate(ready):
+        _take(row.outcome, effects, i)
+
+
+def _take(outcome: LegOutcome, effects: LegEffects, i: int) -> None:
+    code = LegStatus(int(effects.status[i]))
+    position = outcome.task.position
+    outcome.flags = _flags_of(outcome.task, int(effects.flags[i]))
+    if code is LegStatus.NO_START_VOL:
+        outcome.status = Status.NO_START_VOL
+        outcome.reason = f"no implied vol of {outcome.task.item.leg.symbol} {_where(outcome.task, 0)}"
+    elif code is not LegStatus.OK:
+        raise AssertionError(f"the kernel refused inputs that were checked: {outcome!r}")
+    # "+ 0.0" turns the −0.0 of a short position into a plain zero.
+    outcome.spot = position * float(effects.spot[i]) + 0.0
+    outcome.spread = position * float(effects.spread[i]) + 0.0
+    outcome.vol = position * float(effects.vol[i]) + 0.0
+    outcome.timedecay = position * float(effects.timedecay[i]) + 0.0
+    outcome.residual = outcome.pnl - (outcome.spot + outcome.spread + outcome.vol + outcome.timedecay)
+    outcome.vol0, outcome.vol1 = float(effects.vol0[i]), float(effects.vol1[i])
+    if effects.detail is not None:
+        terms = effects.detail._asdict()
+        outcome.detail = {name: position * float(values[i]) + 0.0 for name, values in terms.items()}
+
+
+def _flags_of(task: LegTask, code: int) -> tuple[Flag, ...]:
+    flags = [flag for bit, flag in _FLAGS.items() if code & bit]
+    instrument = task.item.leg.instrument
+    if isinstance(instrument, Option) and instrument.style is Style.AMERICAN:
+        flags.append(Flag.AMERICAN_AS_EUROPEAN)
+    if is_adjusted(instrument):
+        flags.append(Flag.ADJUSTED_CONTRACT)
+    prices = task.answers[What.PRICE]
+    if any(isinstance(a, Price) and a.kind is PriceKind.SETTLEMENT for a in prices):
+        flags.append(Flag.SETTLEMENT_AS_CLOSE)
+    if _provisional(task):
+        flags.append(Flag.PROVISIONAL)
+    return tuple(flags)
+
+
+def _provisional(task: LegTask) -> bool:
+    instrument = task.item.leg.instrument
+    calendar = get_calendar(instrument.exchange)
+    last = task.window.end.session
+    if isinstance(instrument, Future | Option):
+        last = max(last, instrument.expires_at.date())
+    return calendar.is_provisional(last)

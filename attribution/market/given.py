@@ -1,0 +1,69 @@
+"""The market of one call: the caller's own prices first, then the broker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from attribution.market.fixed import CloseTable, LegPriceFunction, LegPriceTable, PriceFunction, PriceTable, SpotValue
+from attribution.market.source import Broker, Market
+
+__all__ = ["LegPrices", "SpotPrices", "market_of"]
+
+SpotPrices: TypeAlias = (
+    Mapping[Any, SpotValue]
+    | Iterable[Sequence[Any]]
+    | Callable[[str, str, datetime], SpotValue]
+    | PriceTable
+    | PriceFunction
+)
+"""What ``spot_prices=`` takes; a :class:`PriceTable` built once serves many calls."""
+
+LegPrices: TypeAlias = (
+    Mapping[str, Any] | Iterable[Sequence[Any]] | Callable[[str, Any], float | None] | LegPriceTable | LegPriceFunction
+)
+"""What ``leg_prices=`` takes."""
+
+
+def market_of(
+    broker: object = None,
+    spot_prices: SpotPrices | None = None,
+    leg_prices: LegPrices | None = None,
+    historical_cache: Mapping[Any, Any] | None = None,
+) -> Market:
+    """Return who is asked for what, in which order.
+
+    Prices: ``spot_prices``, broker. Fills: ``leg_prices``, then a price of the leg itself in ``spot_prices`` at exactly
+    the instant of the fill, broker. Closes: ``historical_cache``, ``spot_prices``, broker.
+    """
+    spot = _spot_source(spot_prices)
+    legs = _leg_source(leg_prices)
+    table = (spot,) if isinstance(spot, PriceTable) else ()
+    stated = () if legs is None else (legs,)
+    cache = () if historical_cache is None else (CloseTable(historical_cache),)
+    market = Market(
+        price_sources=() if spot is None else (spot,),
+        close_sources=(*cache, *table),
+        quote_sources=table,
+        fill_sources=(*stated, *table),
+        stated_fill_sources=stated,
+    )
+    if broker is None:
+        return market
+    if not isinstance(broker, Broker):
+        lacking = [m for m in ("name", "prices_at", "closes", "quotes", "fills") if not hasattr(broker, m)]
+        raise TypeError(f"broker={broker!r}: a Broker is needed; this one lacks {', '.join(lacking)}")
+    return market.with_broker(broker)
+
+
+def _spot_source(prices: SpotPrices | None) -> PriceTable | PriceFunction | None:
+    if prices is None or isinstance(prices, PriceTable | PriceFunction):
+        return prices
+    return PriceFunction(prices) if callable(prices) else PriceTable(prices)
+
+
+def _leg_source(prices: LegPrices | None) -> LegPriceTable | LegPriceFunction | None:
+    if prices is None or isinstance(prices, LegPriceTable | LegPriceFunction):
+        return prices
+    return LegPriceFunction(prices) if callable(prices) else LegPriceTable(prices)

@@ -1,0 +1,112 @@
+"""What can be asked of a market, and what comes back: frozen values, no behaviour.
+
+A question names an instrument and an instant (or session). An answer is a :class:`Price` or a
+:class:`Missing`; a missing price always carries the reason, and is never a zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Literal, TypeAlias
+
+from attribution.instruments import Instrument
+
+__all__ = ["Answer", "CloseOf", "FillOf", "Missing", "Price", "PriceAt", "PriceKind", "QuoteOf", "Side", "Why"]
+
+Side: TypeAlias = Literal["entry", "exit"]
+
+
+class PriceKind(StrEnum):
+    """What sort of observation a price is."""
+
+    FILL = "fill"
+    """The price a trade was done at."""
+    GIVEN = "given"
+    """A value the caller stated for this very instant."""
+    DAILY = "daily"
+    """One value that the caller stated for the whole date, not for the instant asked."""
+    CLOSE = "close"
+    """Official session close."""
+    SETTLEMENT = "settlement"
+    """Official settlement price, where there was no trade to make a close."""
+    MARK = "mark"
+    """A current mark: the middle of bid and ask, or what the row carries as ``mtm``."""
+    PAYOFF = "payoff"
+    """Computed from the final settlement value of the underlying."""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """An observed price. [currency per unit]
+
+    ``source`` says who stated it; ``time`` when it was observed (None: not known).
+    """
+
+    value: float
+    source: str
+    kind: PriceKind
+    time: datetime | None = None
+
+
+class Why(StrEnum):
+    """Why a price is missing."""
+
+    NO_SOURCE = "no source"
+    """Nobody was configured who could be asked."""
+    UNKNOWN = "unknown"
+    """Everybody asked answered that they do not have it."""
+    FAILED = "failed"
+    """Somebody asked could not answer: an outage, not an absence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """No price. ``reason`` is a sentence fit for a user; ``why`` lets a program tell the cases apart."""
+
+    reason: str
+    why: Why = Why.UNKNOWN
+
+
+Answer: TypeAlias = Price | Missing
+
+
+@dataclass(frozen=True, slots=True)
+class PriceAt:
+    """The price of an instrument at a past or present instant (zone-aware)."""
+
+    instrument: Instrument
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CloseOf:
+    """The official close of an instrument on a session; ``symbol`` is how the trade wrote it, if it did."""
+
+    instrument: Instrument
+    session: date
+    symbol: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteOf:
+    """The current mark of an instrument; ``now`` is the caller's clock."""
+
+    instrument: Instrument
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FillOf:
+    """The price at which one leg of a trade was filled.
+
+    ``symbol`` is the leg as the trade wrote it, ``at`` the instant of the fill, and ``keys`` the order ids
+    that the trade carries for that side.
+    """
+
+    instrument: Instrument
+    symbol: str
+    side: Side
+    at: datetime
+    keys: tuple[str, ...] = ()

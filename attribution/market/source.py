@@ -1,0 +1,170 @@
+"""What attribution asks of the world: four small protocols, each batch-first.
+
+A source answers every question of a batch in order, with a :class:`~attribution.market.quotes.Price`
+or a :class:`~attribution.market.quotes.Missing`. Absence is an answer, not an exception. A source that
+cannot be reached raises :class:`~attribution.errors.BrokerError`; the :class:`Market` turns that into a
+``Missing`` that says so, and asks the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar, runtime_checkable
+
+from attribution.errors import BrokerError
+from attribution.market.quotes import Answer, CloseOf, FillOf, Missing, Price, PriceAt, QuoteOf, Why
+
+__all__ = ["Broker", "CloseSource", "FillSource", "Market", "PriceSource", "QuoteSource"]
+
+
+@runtime_checkable
+class PriceSource(Protocol):
+    """Knows prices at instants."""
+
+    @property
+    def name(self) -> str:
+        """How messages call this source."""
+        ...
+
+    def prices_at(self, wanted: Sequence[PriceAt]) -> Sequence[Answer]:
+        """Answer each question, in order."""
+        ...
+
+
+@runtime_checkable
+class CloseSource(Protocol):
+    """Knows official session closes."""
+
+    @property
+    def name(self) -> str:
+        """How messages call this source."""
+        ...
+
+    def closes(self, wanted: Sequence[CloseOf]) -> Sequence[Answer]:
+        """Answer each question, in order."""
+        ...
+
+
+@runtime_checkable
+class QuoteSource(Protocol):
+    """Knows current marks."""
+
+    @property
+    def name(self) -> str:
+        """How messages call this source."""
+        ...
+
+    def quotes(self, wanted: Sequence[QuoteOf]) -> Sequence[Answer]:
+        """Answer each question, in order."""
+        ...
+
+
+@runtime_checkable
+class FillSource(Protocol):
+    """Knows the prices at which the legs of a trade were filled."""
+
+    @property
+    def name(self) -> str:
+        """How messages call this source."""
+        ...
+
+    def fills(self, wanted: Sequence[FillOf]) -> Sequence[Answer]:
+        """Answer each question, in order."""
+        ...
+
+
+@runtime_checkable
+class Broker(PriceSource, CloseSource, QuoteSource, FillSource, Protocol):
+    """Somebody who can be asked everything; what it does not know it answers with ``Missing``."""
+
+
+Question = TypeVar("Question")
+Asker = tuple[str, Callable[[Sequence[Question]], Sequence[Answer]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """The sources of one call, in the order in which they are asked.
+
+    Each method answers a batch: the first source gets all questions, the next only those still open.
+    """
+
+    price_sources: tuple[PriceSource, ...] = ()
+    close_sources: tuple[CloseSource, ...] = ()
+    quote_sources: tuple[QuoteSource, ...] = ()
+    fill_sources: tuple[FillSource, ...] = ()
+    stated_fill_sources: tuple[FillSource, ...] = ()
+    """Those who state an ``exit`` price even of a leg that is still open, where it serves as its mark."""
+
+    def with_broker(self, broker: Broker) -> Market:
+        """Return this market with ``broker`` asked last for everything."""
+        return replace(
+            self,
+            price_sources=(*self.price_sources, broker),
+            close_sources=(*self.close_sources, broker),
+            quote_sources=(*self.quote_sources, broker),
+            fill_sources=(*self.fill_sources, broker),
+        )
+
+    def prices_at(self, wanted: Sequence[PriceAt]) -> list[Answer]:
+        """Prices at instants."""
+        return _ask([(s.name, s.prices_at) for s in self.price_sources], wanted, "prices at instants")
+
+    def closes(self, wanted: Sequence[CloseOf]) -> list[Answer]:
+        """Official session closes."""
+        return _ask([(s.name, s.closes) for s in self.close_sources], wanted, "session closes")
+
+    def quotes(self, wanted: Sequence[QuoteOf]) -> list[Answer]:
+        """Current marks."""
+        return _ask([(s.name, s.quotes) for s in self.quote_sources], wanted, "current marks")
+
+    def fills(self, wanted: Sequence[FillOf]) -> list[Answer]:
+        """Leg fills."""
+        return _ask([(s.name, s.fills) for s in self.fill_sources], wanted, "leg fills")
+
+    def stated_fills(self, wanted: Sequence[FillOf]) -> list[Answer]:
+        """Exit prices that the caller stated for open legs."""
+        return _ask([(s.name, s.fills) for s in self.stated_fill_sources], wanted, "stated exit prices")
+
+
+def merge_missing(first: Missing, then: Missing) -> Missing:
+    """Join two absences: both reasons are told, and the graver cause is kept."""
+    if first.why is Why.NO_SOURCE:
+        return then
+    if then.why is Why.NO_SOURCE:
+        return first
+    why = Why.FAILED if Why.FAILED in (first.why, then.why) else Why.UNKNOWN
+    return Missing(f"{first.reason}; {then.reason}", why)
+
+
+def _ask(askers: Sequence[Asker[Question]], wanted: Sequence[Question], what: str) -> list[Answer]:
+    answers: list[Answer] = [Missing(f"no source of {what} was given", Why.NO_SOURCE)] * len(wanted)
+    still_open = list(range(len(wanted)))
+    for name, ask in askers:
+        if not still_open:
+            break
+        replies = _reply(name, ask, [wanted[i] for i in still_open])
+        for i, reply in zip(still_open, replies, strict=True):
+            answers[i] = _settle(name, answers[i], reply)
+        still_open = [i for i in still_open if isinstance(answers[i], Missing)]
+    return answers
+
+
+def _reply(
+    name: str, ask: Callable[[Sequence[Question]], Sequence[Answer]], questions: Sequence[Question]
+) -> Sequence[Answer]:
+    try:
+        replies = ask(questions)
+    except BrokerError as exc:
+        return [Missing(f"failed: {exc}", Why.FAILED)] * len(questions)
+    if len(replies) != len(questions):
+        reason = f"failed: {len(replies)} answers to {len(questions)} questions"
+        return [Missing(reason, Why.FAILED)] * len(questions)
+    return replies
+
+
+def _settle(name: str, before: Answer, reply: Answer) -> Answer:
+    if isinstance(reply, Price) or isinstance(before, Price):
+        return reply
+    return merge_missing(before, Missing(f"{name}: {reply.reason}", reply.why))

@@ -1,0 +1,222 @@
+"""What a caller gets: plain dicts whose parts add up to the P&L, and say where each price came from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from attribution.errors import AttributionError, CalendarError, NoSourceError
+from attribution.gather import What
+from attribution.instruments import Future, Option
+from attribution.legs import LegOutcome, Model
+from attribution.market.quotes import Price, PriceKind
+from attribution.status import Flag, Status, worst
+from attribution.symbols import underlying_symbol
+from attribution.trade import Trade
+from attribution.window import EndKind, Window
+
+__all__ = ["EFFECTS", "TradeOutcome", "failed_result", "result_of"]
+
+EFFECTS = ("spot_attrib", "vol_attrib", "timedecay_attrib", "spread_attrib")
+"""The four causes; with ``residual`` they add up to ``pnl``."""
+
+_FLAG_ORDER = {flag: rank for rank, flag in enumerate(Flag)}
+
+
+@dataclass(frozen=True, slots=True)
+class TradeOutcome:
+    """A trade explained over one window, before it becomes a dict."""
+
+    trade: Trade
+    window: Window
+    legs: tuple[LegOutcome, ...]
+    combo_gap: float
+    gap_flagged: bool
+    fees: float
+    session: date | None
+
+
+def result_of(outcome: TradeOutcome, model: Model) -> dict[str, Any]:
+    """Build the result dict of :func:`~attribution.calculate_attribution_for_trade`."""
+    legs = outcome.legs
+    per_leg = {symbol: _leg_result(same) for symbol, same in _by_symbol(legs).items()}
+    effects = {
+        "spot_attrib": _total(leg.spot for leg in legs),
+        "vol_attrib": _total(leg.vol for leg in legs),
+        "timedecay_attrib": _total(leg.timedecay for leg in legs),
+        "spread_attrib": _total(leg.spread for leg in legs) + outcome.combo_gap,
+    }
+    pnl = _total(leg.pnl for leg in legs) + outcome.combo_gap
+    status = worst(leg.status for leg in legs)
+    flags = {flag for leg in legs for flag in leg.flags}
+    if outcome.gap_flagged:
+        flags.add(Flag.COMBO_GAP)
+    if len(outcome.trade.parts) > 1 and status is not Status.NOT_OPEN:
+        flags.add(Flag.PARTLY_CLOSED)
+    result = {
+        "symbol": outcome.trade.symbol,
+        "trade": outcome.trade.label,
+        **effects,
+        "per_leg": per_leg,
+        "pnl": pnl,
+        "residual": pnl - sum(effects.values()) + 0.0,
+        "combo_gap": outcome.combo_gap,
+        "fees": outcome.fees,
+        "net_pnl": pnl - outcome.fees,
+        "status": str(status),
+        "flags": _sorted_flags(flags),
+        "reason": "; ".join(dict.fromkeys(leg.reason for leg in legs if leg.reason)),
+        "method": model.method,
+        "clock": model.clock,
+        "window": _window(outcome.window),
+        "session": outcome.session,
+    }
+    if model.detail:
+        result["detail"] = _total_detail(legs, outcome.combo_gap)
+    return result
+
+
+def failed_result(row_symbol: object, error: AttributionError, model: Model) -> dict[str, Any]:
+    """Build the result of a row that could not even be read: NaN, status and reason, never zeros."""
+    if isinstance(error, CalendarError):
+        status = Status.OUTSIDE_CALENDAR
+    elif isinstance(error, NoSourceError):
+        status = Status.NO_SOURCE
+    else:
+        status = Status.INVALID_TRADE
+    unknown = (*EFFECTS, "pnl", "residual", "combo_gap", "fees", "net_pnl")
+    return {
+        "symbol": row_symbol if isinstance(row_symbol, str) else None,
+        "trade": None,
+        **dict.fromkeys(unknown, math.nan),
+        "per_leg": {},
+        "status": str(status),
+        "flags": (),
+        "reason": str(error),
+        "method": model.method,
+        "clock": model.clock,
+        "window": None,
+        "session": None,
+        **({"detail": None} if model.detail else {}),
+    }
+
+
+def _total(values: Iterable[float]) -> float:
+    return math.fsum(values)
+
+
+def _sorted_flags(flags: Iterable[Flag]) -> tuple[str, ...]:
+    return tuple(str(flag) for flag in sorted(set(flags), key=_FLAG_ORDER.__getitem__))
+
+
+def _by_symbol(legs: Sequence[LegOutcome]) -> dict[str, list[LegOutcome]]:
+    """Outcomes of each leg: one, or two where a part was closed and a part is open."""
+    grouped: dict[str, list[LegOutcome]] = {}
+    for leg in legs:
+        grouped.setdefault(leg.task.item.leg.symbol, []).append(leg)
+    return grouped
+
+
+def _window(window: Window) -> dict[str, Any]:
+    return {
+        "start": window.start.at,
+        "end": window.end.at,
+        "start_price": str(window.start.kind),
+        "end_price": str(window.end.kind),
+    }
+
+
+def _leg_result(parts: Sequence[LegOutcome]) -> dict[str, Any]:
+    if len(parts) == 1:
+        return _part_result(parts[0])
+    results = [_part_result(part) for part in parts]
+    merged = dict(results[0])
+    for name in (*EFFECTS, "pnl", "residual", "quantity"):
+        merged[name] = _total(result[name] for result in results)
+    for name in ("price0", "price1"):
+        merged[name] = _total(r[name] * r["quantity"] for r in results) / merged["quantity"]
+    for name in ("vol0", "vol1", "spot0", "spot1", "forward0", "forward1"):
+        merged[name] = _common(result[name] for result in results)
+    merged["status"] = str(worst(part.status for part in parts))
+    merged["flags"] = _sorted_flags(flag for part in parts for flag in part.flags)
+    merged["reason"] = "; ".join(dict.fromkeys(part.reason for part in parts if part.reason))
+    if merged.get("detail") is not None:
+        merged["detail"] = _total_detail(parts, 0.0)
+    merged["parts"] = results
+    return merged
+
+
+def _common(values: Iterable[float]) -> float:
+    """The value that all parts share, else NaN: two windows have no one vol."""
+    distinct = set(values)
+    return distinct.pop() if len(distinct) == 1 else math.nan
+
+
+def _part_result(leg: LegOutcome) -> dict[str, Any]:
+    item = leg.task.item
+    instrument = item.leg.instrument
+    result = {
+        "spot_attrib": leg.spot,
+        "vol_attrib": leg.vol,
+        "timedecay_attrib": leg.timedecay,
+        "spread_attrib": leg.spread,
+        "pnl": leg.pnl,
+        "residual": leg.residual + 0.0,
+        "status": str(leg.status),
+        "flags": _sorted_flags(leg.flags),
+        "reason": leg.reason,
+        "quantity": leg.task.part.quantity * item.leg.ratio,
+        "multiplier": item.multiplier,
+        "underlying": underlying_symbol(instrument),
+        "expiry": instrument.expiry if isinstance(instrument, Future | Option) else None,
+        "price0": leg.price0,
+        "price1": leg.price1,
+        "vol0": leg.vol0,
+        "vol1": leg.vol1,
+        "spot0": leg.spot0,
+        "spot1": leg.spot1,
+        "forward0": leg.forward0,
+        "forward1": leg.forward1,
+        "plays_spot": None if leg.plays_spot is None else str(leg.plays_spot),
+        "sources": _sources(leg),
+        "window": _window(leg.task.window),
+    }
+    if leg.detail is not None:
+        result["detail"] = leg.detail
+    return result
+
+
+def _sources(leg: LegOutcome) -> dict[str, dict[str, Any]]:
+    """Who stated each price, what sort it is, and how old it was at the end it stands for. [seconds]"""
+    told = {}
+    for what in What:
+        for end in (0, 1):
+            answer = leg.task.answers[what][end]
+            if isinstance(answer, Price):
+                age = None if answer.time is None else (leg.task.ending(end).at - answer.time).total_seconds()
+                told[f"{what.name.lower()}{end}"] = {
+                    "source": answer.source,
+                    "kind": str(answer.kind),
+                    "time": answer.time,
+                    "age": age,
+                }
+    if leg.task.window.end.kind is EndKind.PAYOFF and not math.isnan(leg.price1):
+        payoff = {"source": "settlement value", "kind": str(PriceKind.PAYOFF)}
+        told["price1"] = {**payoff, "time": leg.task.window.end.at, "age": 0.0}
+    return told
+
+
+def _total_detail(legs: Sequence[LegOutcome], gap: float) -> dict[str, float]:
+    """Terms summed over legs; zero for a leg that did nothing, NaN where a leg has none."""
+    names = next((leg.detail.keys() for leg in legs if leg.detail is not None), ())
+    total = {name: _total(_term(leg, name) for leg in legs) for name in names}
+    return {**total, "combo_gap": gap}
+
+
+def _term(leg: LegOutcome, name: str) -> float:
+    if leg.detail is not None:
+        return leg.detail[name]
+    return 0.0 if leg.status.has_numbers else math.nan

@@ -1,0 +1,141 @@
+"""The calls people make: one trade, a list of trades. One trade is a batch of one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attribution.batch import check_model, explain, explain_one, job_of, jobs_of
+from attribution.legs import Model
+from attribution.market.given import LegPrices, SpotPrices, market_of
+from attribution.market.source import Broker
+from attribution.trade import Trade
+
+__all__ = ["calculate_attribution_for_trade", "calculate_attribution_for_trades"]
+
+DEFAULT_ORDER = ("time", "spot", "spread", "vol")
+
+
+def calculate_attribution_for_trade(
+    row: object,
+    broker: Broker | None = None,
+    *,
+    spot_prices: SpotPrices | None = None,
+    leg_prices: LegPrices | None = None,
+    current_time: object = None,
+    day: bool = True,
+    historical_cache: Mapping[Any, Any] | None = None,
+    method: str = "waterfall",
+    order: Sequence[str] = DEFAULT_ORDER,
+    clock: str = "sessions",
+    rate: float = 0.0,
+    dividend_yield: float = 0.0,
+    detail: bool = False,
+    raise_on_missing: bool = False,
+    steps: int = 16,
+    price_tick: float = 0.0,
+) -> dict[str, Any]:
+    """Split the P&L of one trade into spot, vol, time decay and spread. [currency]
+
+    **The default explains one day**: the session in progress or last opened at ``current_time``. Pass
+    ``day=False`` for the whole life of the trade. The window is in the result.
+
+    Parameters
+    ----------
+    row
+        A ``pd.Series``, mapping or named tuple with ``symbol, entry_time, entry_quantity`` and, as far as they are
+        known, ``exit_time, entry_price, exit_price, exit_quantity, mtm, multiplier, commission, entry_keys,
+        exit_keys, exchange``: see :func:`~attribution.row_from_attribution_data`.
+    broker
+        Asked last for every price that the other arguments do not hold.
+    spot_prices
+        Underlying prices: ``{(underlying_symbol, exchange, time): price}`` (or ``(symbol, time)`` keys), a list of
+        ``(symbol, exchange, time, price)``, or a callable ``(underlying_symbol, exchange, time)``. Look-up: the
+        exact instant; else a date-typed or midnight key of that date, or the only key of that date.
+        Where the forward is known too, the basis is told from the spot: give ``(spot, forward)`` or
+        :class:`~attribution.UnderlyingPrice` as the price, or give the price of the future that expires
+        with the option under its own symbol.
+    leg_prices
+        Fills of a combo's legs: ``{leg: {"entry": x, "exit": y}}``, ``{leg: (x, y)}``, a list of
+        ``(leg, entry, exit)``, or a callable ``(leg, "entry" | "exit")``. They belong to the trade's own ends;
+        the ``exit`` of a trade that is still open is its mark.
+    current_time
+        The instant from which the trade is looked at; None: its exit, else now. Before the exit the trade
+        counts as open.
+    day
+        True: one session. False: from entry to exit (or to ``current_time``).
+    historical_cache
+        Session closes by ``(symbol, "YYYYMMDD")``, of legs and underlyings.
+    method, order, steps
+        ``"waterfall"`` (in ``order``), ``"shapley"``, ``"path"`` (in ``steps``), ``"one_at_a_time"``, ``"taylor"``.
+    clock
+        ``"sessions"`` (252 a year) or ``"calendar"`` (365 days): how time to expiry is counted.
+    rate, dividend_yield
+        Continuously compounded, per year.
+    detail
+        Add the greek terms, the parts of spread and the interactions, per leg and in total.
+    raise_on_missing
+        Raise :class:`~attribution.MarketDataError` where a price is missing, instead of NaN with a status.
+    price_tick
+        A price whose time value or vega is under a tick does not determine a vol. [currency per unit] 0: off.
+
+    Returns
+    -------
+    dict
+        ``spot_attrib, vol_attrib, timedecay_attrib, spread_attrib`` [position currency] and ``per_leg`` (leg symbol →
+        the same four and that leg's prices, vols and sources); besides ``pnl, residual, fees, net_pnl, combo_gap,
+        status, flags, reason, method, clock, window, session``. The four and ``residual`` add up to ``pnl``.
+        A missing price makes the effects NaN, and ``status`` and ``reason`` say which; never zeros.
+
+    Raises
+    ------
+    TradeError
+        The row is malformed; the message names the field, the value and what is allowed.
+    NoSourceError
+        A price is needed and nothing was passed that could know it.
+    CalendarError
+        An instant lies before the first known session.
+    ValueError
+        An unknown method, order or clock.
+    """
+    model = check_model(Model(method, tuple(order), steps, clock, rate, dividend_yield, detail, price_tick))
+    market = market_of(broker, spot_prices, leg_prices, historical_cache)
+    job = job_of(Trade.from_row(row), current_time, day=day)
+    return explain_one(job, market, model, raise_on_missing=raise_on_missing)
+
+
+def calculate_attribution_for_trades(
+    rows: Sequence[object],
+    broker: Broker | None = None,
+    *,
+    spot_prices: SpotPrices | None = None,
+    leg_prices: LegPrices | None = None,
+    current_time: object = None,
+    day: bool = True,
+    historical_cache: Mapping[Any, Any] | None = None,
+    method: str = "waterfall",
+    order: Sequence[str] = DEFAULT_ORDER,
+    clock: str = "sessions",
+    rate: float = 0.0,
+    dividend_yield: float = 0.0,
+    detail: bool = False,
+    raise_on_missing: bool = False,
+    steps: int = 16,
+    price_tick: float = 0.0,
+) -> list[dict[str, Any]]:
+    """Split the P&L of each trade of a list; every argument as in :func:`calculate_attribution_for_trade`.
+
+    The results are in the order of ``rows`` and equal, bit for bit, what the single call gives. A row that cannot be
+    read or priced keeps its place, with NaN effects, ``status`` and ``reason``; it never stops the others.
+    ``raise_on_missing=True`` raises for missing prices.
+    """
+    model = check_model(Model(method, tuple(order), steps, clock, rate, dividend_yield, detail, price_tick))
+    market = market_of(broker, spot_prices, leg_prices, historical_cache)
+    rows = list(rows)
+    jobs = jobs_of(rows, current_time, day=day)
+    return explain(jobs, [symbol_of(row) for row in rows], market, model, raise_on_missing=raise_on_missing)
+
+
+def symbol_of(row: object) -> object:
+    """The symbol field of a row that may be malformed."""
+    return row.get("symbol") if isinstance(row, Mapping) else getattr(row, "symbol", None)

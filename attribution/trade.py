@@ -1,0 +1,307 @@
+"""One validated trade, read once from a row; afterwards nobody checks or guesses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, cast
+
+from attribution.calendars import canonical_exchange, get_calendar
+from attribution.errors import CalendarError, TradeError
+from attribution.fields import as_number, is_absent
+from attribution.instruments import Future, Leg, Option
+from attribution.symbols import parse_legs
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Part", "PricedLeg", "Trade", "as_instant", "row_from_attribution_data"]
+
+_LONG_SIDES = frozenset({"BUY", "LONG"})
+_SHORT_SIDES = frozenset({"SELL", "SHORT"})
+
+
+@dataclass(frozen=True, slots=True)
+class PricedLeg:
+    """A leg with the multiplier that counts for this trade."""
+
+    leg: Leg
+    multiplier: float
+
+    @property
+    def weight(self) -> float:
+        """``w·m``: how many currency units the trade's unit gains per 1.00 of this leg's price."""
+        return self.leg.ratio * self.multiplier
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The share of a trade that ends in one way: closed at ``exit_time``, or still open (None)."""
+
+    quantity: float
+    exit_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """What a row says, checked: signed quantity, legs, own prices and times (zone-aware)."""
+
+    symbol: str
+    legs: tuple[PricedLeg, ...]
+    quantity: float
+    entry_time: datetime
+    exit_time: datetime | None = None
+    entry_price: float | None = None
+    exit_price: float | None = None
+    exit_quantity: float | None = None
+    mtm: float | None = None
+    commission: float | None = None
+    entry_keys: tuple[str, ...] = ()
+    exit_keys: tuple[str, ...] = ()
+    label: str | None = None
+
+    @property
+    def is_combo(self) -> bool:
+        """Whether the row's own prices are net prices of several legs."""
+        return len(self.legs) > 1
+
+    @property
+    def common_multiplier(self) -> float:
+        """``m_c``: the multiplier that all legs share, else 1. The row's net prices are per this unit."""
+        first = self.legs[0].multiplier
+        return first if all(leg.multiplier == first for leg in self.legs) else 1.0
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The closed part and the open part, whichever exist."""
+        if self.exit_time is None:
+            return (Part(self.quantity, None),)
+        closed = self.quantity if self.exit_quantity is None else -self.exit_quantity
+        if closed == self.quantity:
+            return (Part(closed, self.exit_time),)
+        return (Part(closed, self.exit_time), Part(self.quantity - closed, None))
+
+    def has_row_prices(self, part: Part) -> bool:
+        """Whether both of the row's own prices are there, so that it can disagree with its legs.
+
+        A closed part needs the exit price, an open one the ``mtm``: a difference at one end alone would be booked in
+        one window and never come back in another.
+        """
+        last = self.mtm if part.exit_time is None else self.exit_price
+        return self.entry_price is not None and last is not None
+
+    @classmethod
+    def from_row(cls, row: object) -> Trade:
+        """Read a mapping, a ``pd.Series`` or a named tuple.
+
+        Raises
+        ------
+        TradeError
+            A field is missing, of the wrong kind or contradicts another; the message names it.
+        """
+        return _read(_as_mapping(row))
+
+
+def as_instant(field: str, value: object, exchange: str) -> datetime | None:
+    """Return the zone-aware instant in a field, or None where it holds nothing.
+
+    ``""``, ``"0"``, 0, NaN, NaT and None mean nothing; a naive time is read in the exchange's zone.
+    """
+    if is_absent(value) or value == 0 or (isinstance(value, str) and value.strip() == "0"):
+        return None
+    try:
+        return get_calendar(exchange).localize(cast(Any, value))
+    except CalendarError as exc:
+        raise TradeError(field, value, str(exc)) from exc
+
+
+def _as_mapping(row: object) -> Mapping[str, Any]:
+    if isinstance(row, Mapping):
+        return row
+    if hasattr(row, "_asdict"):  # named tuple
+        return dict(row._asdict())
+    if hasattr(row, "to_dict"):  # pd.Series, by its mapping face
+        return dict(row.to_dict())
+    raise TradeError("row", type(row).__name__, "a mapping, a pandas Series or a named tuple")
+
+
+def _required(row: Mapping[str, Any], field: str, allowed: str) -> Any:
+    if field not in row:
+        raise TradeError(field, None, f"missing from the row; it takes {allowed}")
+    value = row[field]
+    if is_absent(value):
+        raise TradeError(field, value, f"needed: {allowed}")
+    return value
+
+
+def _read(row: Mapping[str, Any]) -> Trade:
+    symbol = _required(row, "symbol", "an instrument or a combo such as 'A?1:B?-1'")
+    if not isinstance(symbol, str):
+        raise TradeError("symbol", symbol, "text")
+    legs = _legs(symbol, _exchange(row), as_number("multiplier", row.get("multiplier")))
+    home = legs[0].leg.instrument.exchange
+    quantity = as_number("entry_quantity", _required(row, "entry_quantity", "a signed number of units, + long"))
+    if quantity is None or quantity == 0.0:
+        raise TradeError("entry_quantity", quantity, "a signed number of units other than zero, + long")
+    _check_side(row.get("side"), quantity)
+    entry_time = as_instant("entry_time", _required(row, "entry_time", "the instant of the entry fill"), home)
+    if entry_time is None:
+        raise TradeError("entry_time", row["entry_time"], "needed: the instant of the entry fill")
+    exit_time = as_instant("exit_time", row.get("exit_time"), home)
+    exit_quantity = as_number("exit_quantity", row.get("exit_quantity"))
+    exit_time, exit_quantity = _check_exit(entry_time, exit_time, quantity, exit_quantity)
+    trade = Trade(
+        symbol=symbol,
+        legs=legs,
+        quantity=quantity,
+        entry_time=entry_time,
+        exit_time=exit_time,
+        entry_price=as_number("entry_price", row.get("entry_price")),
+        exit_price=as_number("exit_price", row.get("exit_price")),
+        exit_quantity=exit_quantity,
+        mtm=as_number("mtm", row.get("mtm")),
+        commission=as_number("commission", row.get("commission")),
+        entry_keys=_keys("entry_keys", row.get("entry_keys")),
+        exit_keys=_keys("exit_keys", row.get("exit_keys")),
+        label=_label(row),
+    )
+    _check_expiries(trade)
+    return trade
+
+
+def _exchange(row: Mapping[str, Any]) -> str | None:
+    value = row.get("exchange")
+    if is_absent(value):
+        return None
+    try:
+        return canonical_exchange(value)  # type: ignore[arg-type]
+    except CalendarError as exc:
+        raise TradeError("exchange", value, str(exc)) from exc
+
+
+@lru_cache(maxsize=65536)
+def _legs(symbol: str, exchange: str | None, multiplier: float | None) -> tuple[PricedLeg, ...]:
+    legs = parse_legs(symbol, exchange=exchange)
+    if multiplier is None:
+        return tuple(PricedLeg(leg, leg.instrument.multiplier) for leg in legs)
+    if not multiplier > 0.0:
+        raise TradeError("multiplier", multiplier, "a positive number")
+    own = {leg.instrument.multiplier for leg in legs}
+    if len(own) > 1:
+        allowed = f"absent: the legs of {symbol} have different multipliers ({sorted(own)})"
+        raise TradeError("multiplier", multiplier, allowed)
+    return tuple(PricedLeg(leg, multiplier) for leg in legs)
+
+
+def _check_side(side: object, quantity: float) -> None:
+    """A row that says both 'short' and '+75' would get the wrong sign whichever we believed."""
+    if not isinstance(side, str):
+        return
+    word = side.strip().upper()
+    if (word in _SHORT_SIDES and quantity > 0) or (word in _LONG_SIDES and quantity < 0):
+        allowed = f"agreement with side={side!r}: positive for a long trade, negative for a short one"
+        raise TradeError("entry_quantity", quantity, allowed)
+
+
+def _check_exit(
+    entry_time: datetime, exit_time: datetime | None, quantity: float, exit_quantity: float | None
+) -> tuple[datetime | None, float | None]:
+    if exit_time is not None and exit_time < entry_time:
+        raise TradeError("exit_time", exit_time.isoformat(), f"not before entry_time {entry_time.isoformat()}")
+    if exit_time is None or exit_quantity == 0.0:
+        return None, None
+    if exit_quantity is not None and not 0.0 < -exit_quantity / quantity <= 1.0:
+        allowed = f"the opposite sign of entry_quantity={quantity:g} and not more of it"
+        raise TradeError("exit_quantity", exit_quantity, allowed)
+    return exit_time, exit_quantity
+
+
+def _keys(field: str, value: object) -> tuple[str, ...]:
+    """Order ids: space-separated text, or a sequence of ids."""
+    if isinstance(value, str):
+        return tuple(value.split())
+    if isinstance(value, Sequence):
+        return tuple(str(key) for key in value)
+    if is_absent(value):
+        return ()
+    raise TradeError(field, value, "order ids as space-separated text or a list")
+
+
+def _label(row: Mapping[str, Any]) -> str | None:
+    for field in ("trade_id", "int_order_id"):
+        value = row.get(field)
+        if not is_absent(value):
+            return str(value)
+    return None
+
+
+def _check_expiries(trade: Trade) -> None:
+    for item in trade.legs:
+        instrument = item.leg.instrument
+        # Fills are recorded a little late: the rest of the expiry day still counts as before expiry.
+        if isinstance(instrument, Future | Option) and trade.entry_time.date() > instrument.expires_at.date():
+            allowed = f"not after the expiry of {item.leg.symbol} ({instrument.expires_at.isoformat()})"
+            raise TradeError("entry_time", trade.entry_time.isoformat(), allowed)
+
+
+def row_from_attribution_data(
+    symbol: str,
+    entry_time: object,
+    exit_time: object,
+    entry_price: float | None,
+    exit_price: float | None,
+    entry_quantity: float,
+    *,
+    entry_keys: str | Sequence[str] | None = None,
+    exit_keys: str | Sequence[str] | None = None,
+    mtm: float | None = None,
+    exit_quantity: float | None = None,
+    multiplier: float | None = None,
+    commission: float | None = None,
+) -> pd.Series[Any]:
+    """Make the row that :func:`~attribution.calculate_attribution_for_trade` takes.
+
+    Parameters
+    ----------
+    symbol
+        An instrument (``"TCS_STK___"``) or a combo (``"NIFTY_OPT_20250130_CALL_23500?-1:…?-1"``).
+    entry_time, exit_time
+        Instants of the fills: text, datetime or Timestamp; naive ones are in the exchange's zone.
+        ``""``, ``"0"``, NaN and None mean absent: an absent exit is an open trade.
+    entry_price, exit_price, mtm
+        Net price per unit at the fills, and the current mark. [currency per unit] For a combo the signed sum
+        of ratio × leg price: a short straddle is entered at a negative price.
+    entry_quantity, exit_quantity
+        Signed units, not lots: + long, − short; the exit has the opposite sign. An absent exit quantity
+        closes all of it.
+    entry_keys, exit_keys
+        Broker order ids of the fills.
+    multiplier
+        Units of currency per point and unit where it is not the contract's own. [–]
+    commission
+        Fees of the whole trade. [currency]
+
+    Returns
+    -------
+    pandas.Series
+        The row, indexed by these names.
+    """
+    import pandas as pd
+
+    fields = {
+        "symbol": symbol,
+        "entry_time": entry_time,
+        "exit_time": exit_time,
+        "entry_price": entry_price,
+        "exit_price": exit_price,
+        "entry_quantity": entry_quantity,
+        "exit_quantity": exit_quantity,
+        "entry_keys": entry_keys,
+        "exit_keys": exit_keys,
+        "mtm": mtm,
+        "multiplier": multiplier,
+        "commission": commission,
+    }
+    return pd.Series(fields, dtype=object)

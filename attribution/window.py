@@ -1,0 +1,128 @@
+"""Which instants a window runs between, and what sort of price stands at each end. Pure dates.
+
+A window is one session (``day=True``) or a trade's life (``day=False``). A fill belongs to the session
+of its own date: late records after the close, and pre-open fills before the open, stay on that day. A fill on a
+day without a session belongs to the next session.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from attribution.calendars import ExchangeCalendar, Session
+
+__all__ = ["EndKind", "Ending", "Phase", "Window", "clip_to_expiry", "end_of_day", "fill_session", "trade_window"]
+
+
+class EndKind(StrEnum):
+    """What sort of price an end of the window takes."""
+
+    FILL = "fill"
+    CLOSE = "close"
+    MARK = "mark"
+    PAYOFF = "payoff"
+
+
+class Phase(StrEnum):
+    """Whether the position was alive in the window."""
+
+    LIVE = "live"
+    NOT_OPEN = "not_open"
+    CLOSED = "closed"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """One end: the instant, the price it takes, and the session it belongs to."""
+
+    at: datetime
+    kind: EndKind
+    session: date
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Start and end of what is explained; outside ``Phase.LIVE`` the position did nothing in it."""
+
+    start: Ending
+    end: Ending
+    phase: Phase = Phase.LIVE
+
+
+def fill_session(calendar: ExchangeCalendar, at: datetime) -> Session:
+    """Return the session a fill belongs to: that of its date, else the next one."""
+    return calendar.session_on_or_after(at.astimezone(calendar.zone).date())
+
+
+def end_of_day(session: Session) -> datetime:
+    """Return the last instant of a session's date: every fill recorded late on that day is before it."""
+    midnight = session.close.replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight + timedelta(days=1, microseconds=-1)
+
+
+def trade_window(
+    calendar: ExchangeCalendar,
+    entry_time: datetime,
+    exit_time: datetime | None,
+    current_time: datetime,
+    *,
+    day: bool,
+) -> Window:
+    """Return the window of a position that is known of at ``current_time``.
+
+    ``day=True``: the session in progress or last opened. ``day=False``: from the entry to the exit, or to
+    ``current_time`` while the exit lies ahead of it. The exit of a trade that is still to come is not known.
+    """
+    session = calendar.session_at(current_time)
+    entered_in = fill_session(calendar, entry_time).date
+    start = Ending(entry_time, EndKind.FILL, entered_in)
+    end = _end(calendar, session, exit_time, current_time, day=day)
+    if day and entered_in < session.date:
+        previous = calendar.previous_session(session.date)
+        start = Ending(previous.close, EndKind.CLOSE, previous.date)
+    phase = Phase.LIVE
+    if entry_time > current_time or (day and entered_in > session.date):
+        phase = Phase.NOT_OPEN
+    elif day and end.session < session.date:
+        phase, end = Phase.CLOSED, Ending(session.close, EndKind.CLOSE, session.date)
+    elif end.kind is EndKind.CLOSE and end.at < start.at:
+        # Entered after the last close (late, or before the open): only a mark can value it.
+        end = Ending(current_time, EndKind.MARK, session.date)
+    return Window(start, replace(end, at=max(start.at, end.at)), phase)
+
+
+def _end(
+    calendar: ExchangeCalendar,
+    session: Session,
+    exit_time: datetime | None,
+    current_time: datetime,
+    *,
+    day: bool,
+) -> Ending:
+    if exit_time is not None and exit_time <= current_time:
+        exited_in = fill_session(calendar, exit_time).date
+        if not day or exited_in <= session.date:
+            return Ending(exit_time, EndKind.FILL, exited_in)
+    if current_time < session.close:
+        return Ending(current_time, EndKind.MARK, session.date)
+    return Ending(session.close, EndKind.CLOSE, session.date)
+
+
+def clip_to_expiry(window: Window, expires_at: datetime) -> Window:
+    """Return the window of a leg that expires: its payoff replaces any later end.
+
+    A fill on the expiry day stays a fill, however late it was recorded: that is what was paid.
+    """
+    if window.phase is not Phase.LIVE:
+        return window
+    expiry_day = expires_at.date()
+    if window.start.kind is EndKind.CLOSE and window.start.at >= expires_at:
+        return replace(window, phase=Phase.EXPIRED)
+    fill_that_day = window.end.kind is EndKind.FILL and window.end.session <= expiry_day
+    if window.end.at < expires_at or fill_that_day:
+        return window
+    at = max(expires_at, window.start.at)
+    return replace(window, end=Ending(at, EndKind.PAYOFF, expiry_day))
