@@ -177,10 +177,12 @@ def _underlying_prices(tasks: Sequence[LegTask], market: Market) -> None:
             # At expiry the forward is the settlement value itself: nothing to ask.
             alive = [end for end in (0, 1) if task.ending(end).kind is not EndKind.PAYOFF]
             places += [((task, What.FORWARD, end), same_expiry_future(instrument)) for end in alive]
+    # At a close the official one comes first: a price of some other instant of that date is only a stopgap.
+    _ask(((p, CloseOf(i, p[0].ending(p[2]).session)) for p, i in places if _ends_at_close(p)), market.closes)
+    places = [(p, i) for p, i in places if p[0].lacks(p[1], p[2])]
     _ask(((p, PriceAt(i, p[0].ending(p[2]).at)) for p, i in places), market.prices_at)
-    late = [(p, i) for p, i in places if p[0].lacks(p[1], p[2])]
-    _ask(((p, CloseOf(i, p[0].ending(p[2]).session)) for p, i in late if _ends_at_close(p)), market.closes)
-    _ask(((p, QuoteOf(i, p[0].ending(p[2]).at)) for p, i in late if _ends_now(p)), market.quotes)
+    places = [(p, i) for p, i in places if p[0].lacks(p[1], p[2]) and _ends_now(p)]
+    _ask(((p, QuoteOf(i, p[0].ending(p[2]).at)) for p, i in places), market.quotes)
 
 
 def _ends_at_close(place: Place) -> bool:

@@ -1,0 +1,70 @@
+"""Underlying prices from a callable of the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from attribution.errors import TradeError
+from attribution.instruments import Equity, Future, Index
+from attribution.market.fixed.values import (
+    CALLABLE_ERRORS,
+    SpotValue,
+    UnderlyingPrice,
+    as_underlying_price,
+    forward_for,
+)
+from attribution.market.quotes import Answer, Missing, Price, PriceAt, PriceKind, Why
+from attribution.symbols import format_symbol, underlying_of
+
+__all__ = ["PriceFunction"]
+
+
+class PriceFunction:
+    """Underlying prices from a callable ``(underlying_symbol, exchange, time) -> price``.
+
+    It is called with the canonical symbol of an underlying (``"NIFTY_IND___"``), its exchange code and a
+    zone-aware datetime, once per distinct question. It may return a number, an :class:`UnderlyingPrice`,
+    a pair (spot, forward), or None for "not known".
+    """
+
+    def __init__(self, function: Callable[[str, str, datetime], SpotValue], name: str = "spot_prices") -> None:
+        self.name = name
+        self._function = function
+        self._seen: dict[tuple[str, str, datetime], UnderlyingPrice | Missing] = {}
+
+    def _call(self, symbol: str, exchange: str, at: datetime) -> UnderlyingPrice | Missing:
+        key = (symbol, exchange, at)
+        if key not in self._seen:
+            self._seen[key] = self._ask(symbol, exchange, at)
+        return self._seen[key]
+
+    def _ask(self, symbol: str, exchange: str, at: datetime) -> UnderlyingPrice | Missing:
+        what = f"{symbol} on {exchange} at {at:%Y-%m-%d %H:%M:%S}"
+        try:
+            value = self._function(symbol, exchange, at)
+        except TradeError:
+            raise
+        except CALLABLE_ERRORS as exc:
+            return Missing(f"the callable failed for {what}: {exc!r}", Why.FAILED)
+        quoted = as_underlying_price(self.name, value)
+        return Missing(f"the callable knows no {what}") if quoted is None else quoted
+
+    def prices_at(self, wanted: Sequence[PriceAt]) -> list[Answer]:
+        """Prices of underlyings, and of the futures whose forward was returned beside the spot."""
+        return [self._price_at(ask) for ask in wanted]
+
+    def _price_at(self, ask: PriceAt) -> Answer:
+        instrument = ask.instrument
+        if not isinstance(instrument, Equity | Index | Future):
+            return Missing("the callable is asked for underlyings only")
+        underlying = underlying_of(instrument)
+        quoted = self._call(format_symbol(underlying), underlying.exchange, ask.at)
+        if isinstance(quoted, Missing):
+            return quoted
+        if not isinstance(instrument, Future):
+            return Price(quoted.spot, self.name, PriceKind.GIVEN, ask.at)
+        forward = forward_for(self.name, quoted, instrument.expiry)
+        if forward is None:
+            return Missing(f"no forward beside the spot for {format_symbol(instrument)}")
+        return Price(forward, self.name, PriceKind.GIVEN, ask.at)

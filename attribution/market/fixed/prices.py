@@ -1,0 +1,179 @@
+"""Prices by (symbol, exchange, time), from a dict or a list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, time
+from typing import Any
+
+from attribution.calendars import canonical_exchange, get_calendar
+from attribution.errors import CalendarError, TradeError
+from attribution.instruments import Future, Instrument
+from attribution.market.fixed.values import SpotValue, as_underlying_price, canonical_key, forward_for
+from attribution.market.quotes import Answer, CloseOf, FillOf, Missing, Price, PriceAt, PriceKind, QuoteOf
+from attribution.symbols import format_symbol, underlying_of
+
+__all__ = ["PriceTable"]
+
+
+class _Series:
+    """The given prices of one symbol, by instant."""
+
+    __slots__ = ("_by_date", "_by_instant")
+
+    def __init__(self) -> None:
+        self._by_instant: dict[datetime, object] = {}
+        self._by_date: dict[date, list[datetime]] = {}
+
+    def add(self, at: datetime, value: object) -> None:
+        if at not in self._by_instant:
+            self._by_date.setdefault(at.date(), []).append(at)
+        self._by_instant[at] = value
+
+    def exact(self, at: datetime) -> tuple[object, datetime] | None:
+        return (self._by_instant[at], at) if at in self._by_instant else None
+
+    def daily(self, day: date) -> tuple[object, datetime] | None:
+        """The value of a date-typed or midnight key."""
+        for at in self._by_date.get(day, ()):
+            if at.time() == time(0):
+                return self._by_instant[at], at
+        return None
+
+    def only(self, day: date) -> tuple[object, datetime] | None:
+        """The value of the only key of a date."""
+        instants = self._by_date.get(day, ())
+        return (self._by_instant[instants[0]], instants[0]) if len(instants) == 1 else None
+
+    def count(self, day: date) -> int:
+        return len(self._by_date.get(day, ()))
+
+
+class PriceTable:
+    """Prices by (symbol, exchange, time), from a dict or a list.
+
+    ``{(symbol, exchange, time): price}``, ``{(symbol, time): price}``, or an iterable of
+    ``(symbol, exchange, time, price)`` / ``(symbol, time, price)``. A price of an underlying may be an
+    :class:`UnderlyingPrice` (or a plain pair, or a mapping with ``spot`` and ``forward``). A forward may also
+    stand under the symbol of the future that expires with the option.
+
+    Look-up: the exact instant; else a date-typed or midnight key of that date, or the only key of that date
+    (both answered as ``PriceKind.DAILY``); several candidates are a ``Missing`` with the reason.
+    """
+
+    def __init__(self, prices: Mapping[Any, SpotValue] | Iterable[Sequence[Any]], name: str = "spot_prices") -> None:
+        self.name = name
+        self._series: dict[tuple[str, str | None], _Series] = {}
+        rows = (
+            ((*key, value) if isinstance(key, tuple) else (key, value) for key, value in prices.items())
+            if isinstance(prices, Mapping)
+            else prices
+        )
+        for row in rows:
+            self._add(tuple(row))
+
+    def _add(self, row: tuple[Any, ...]) -> None:
+        if len(row) == 4:
+            symbol, exchange, at, value = row
+        elif len(row) == 3:
+            (symbol, at, value), exchange = row, None
+        else:
+            raise TradeError(self.name, row, "(symbol, exchange, time) or (symbol, time), with a price")
+        if not isinstance(symbol, str):
+            raise TradeError(self.name, symbol, "a symbol as text in the first place of the key")
+        try:
+            venue = None if exchange is None else canonical_exchange(exchange)
+            text, home = canonical_key(symbol, venue)
+            instant = get_calendar(venue or home or "NSE").localize(at)
+        except CalendarError as exc:
+            raise TradeError(self.name, row, str(exc)) from exc
+        self._series.setdefault((text, venue), _Series()).add(instant, value)
+
+    def _series_of(self, instrument: Instrument) -> Iterable[_Series]:
+        text = format_symbol(instrument)
+        for venue in (instrument.exchange, None):
+            if (series := self._series.get((text, venue))) is not None:
+                yield series
+
+    def _find(self, instrument: Instrument, at: datetime) -> tuple[object, datetime, bool] | Missing:
+        day = at.date()
+        crowded = 0
+        for series in self._series_of(instrument):
+            if (hit := series.exact(at)) is not None:
+                return (*hit, True)
+            if (hit := series.daily(day) or series.only(day)) is not None:
+                return (*hit, False)
+            crowded += series.count(day)
+        what = f"{format_symbol(instrument)} on {instrument.exchange}"
+        if crowded:
+            return Missing(f"{crowded} prices of {what} on {day}, none of them at {at:%H:%M:%S}")
+        return Missing(f"no price of {what} at {at:%Y-%m-%d %H:%M:%S}")
+
+    def _priced(self, instrument: Instrument, found: tuple[object, datetime, bool]) -> Answer:
+        value, at, exact = found
+        quoted = as_underlying_price(self.name, value)
+        kind = PriceKind.GIVEN if exact else PriceKind.DAILY
+        what = f"{format_symbol(instrument)} at {at:%Y-%m-%d %H:%M:%S}"
+        return _answer(None if quoted is None else quoted.spot, self.name, kind, at, what)
+
+    def prices_at(self, wanted: Sequence[PriceAt]) -> list[Answer]:
+        """Prices at instants, by the look-up rule of the class."""
+        return [self._price_at(ask) for ask in wanted]
+
+    def _price_at(self, ask: PriceAt) -> Answer:
+        found = self._find(ask.instrument, ask.at)
+        if not isinstance(found, Missing):
+            return self._priced(ask.instrument, found)
+        if isinstance(ask.instrument, Future):
+            beside = self._find(underlying_of(ask.instrument), ask.at)
+            if not isinstance(beside, Missing):
+                return self._forward_beside(ask.instrument, beside)
+        return found
+
+    def _forward_beside(self, future: Future, found: tuple[object, datetime, bool]) -> Answer:
+        value, at, exact = found
+        quoted = as_underlying_price(self.name, value)
+        forward = None if quoted is None else forward_for(self.name, quoted, future.expiry)
+        if forward is None:
+            return Missing(f"no forward beside the spot for {format_symbol(future)}")
+        return Price(forward, self.name, PriceKind.GIVEN if exact else PriceKind.DAILY, at)
+
+    def closes(self, wanted: Sequence[CloseOf]) -> list[Answer]:
+        """Closes: a price at the very instant of the close, or a date-typed key of that date."""
+        return [self._close(ask) for ask in wanted]
+
+    def _close(self, ask: CloseOf) -> Answer:
+        session = get_calendar(ask.instrument.exchange).session_on(ask.session)
+        for series in self._series_of(ask.instrument):
+            hit = None if session is None else series.exact(session.close)
+            hit = hit or series.daily(ask.session)
+            if hit is not None:
+                answer = self._priced(ask.instrument, (*hit, True))
+                return _as_close(answer)
+        return Missing(f"no close of {format_symbol(ask.instrument)} on {ask.session}")
+
+    def quotes(self, wanted: Sequence[QuoteOf]) -> list[Answer]:
+        """Current marks: a price given for exactly the instant that is now."""
+        return [self._exactly(ask.instrument, ask.now) for ask in wanted]
+
+    def fills(self, wanted: Sequence[FillOf]) -> list[Answer]:
+        """Leg fills: a price given for exactly the instant of the fill."""
+        return [self._exactly(ask.instrument, ask.at) for ask in wanted]
+
+    def _exactly(self, instrument: Instrument, at: datetime) -> Answer:
+        for series in self._series_of(instrument):
+            if (hit := series.exact(at)) is not None:
+                return self._priced(instrument, (*hit, True))
+        return Missing(f"no price of {format_symbol(instrument)} at exactly {at:%Y-%m-%d %H:%M:%S}")
+
+
+def _answer(value: float | None, name: str, kind: PriceKind, at: datetime, what: str) -> Answer:
+    if value is None:
+        return Missing(f"{what} is given as NaN or None")
+    return Price(value, name, kind, at)
+
+
+def _as_close(answer: Answer) -> Answer:
+    if isinstance(answer, Price):
+        return Price(answer.value, answer.source, PriceKind.CLOSE, answer.time)
+    return answer

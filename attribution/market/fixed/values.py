@@ -1,0 +1,88 @@
+"""What a caller may write as a key and as a price, read in one way by every source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeAlias
+
+from attribution.errors import BrokerError, MarketDataError, SymbolError, TradeError
+from attribution.fields import as_number
+from attribution.symbols import format_symbol, parse_symbol, parse_underlying_name
+
+__all__ = [
+    "CALLABLE_ERRORS",
+    "SpotValue",
+    "UnderlyingPrice",
+    "as_underlying_price",
+    "canonical_key",
+    "forward_for",
+]
+
+
+class UnderlyingPrice(NamedTuple):
+    """Spot and forward of an underlying at one instant, so that the basis can be told from the spot.
+
+    ``forward`` is the price for delivery at the option's expiry [currency per unit], or a mapping from
+    expiry (a date or ``"YYYYMMDD"``) to such prices, or None where only the spot is known.
+    """
+
+    spot: float
+    forward: float | Mapping[Any, float] | None = None
+
+
+SpotValue: TypeAlias = float | UnderlyingPrice | tuple[float, float] | Mapping[str, Any] | None
+
+#: What a callable of the caller may raise to say "I could not answer"; anything else is its bug and is raised.
+CALLABLE_ERRORS = (LookupError, OSError, ValueError, BrokerError, MarketDataError)
+
+
+@lru_cache(maxsize=65536)
+def canonical_key(symbol: str, exchange: str | None) -> tuple[str, str | None]:
+    """Return canonical text and exchange of a key; an unreadable symbol stands for itself."""
+    try:
+        instrument = parse_symbol(symbol, exchange=exchange)
+    except SymbolError:
+        try:
+            instrument = parse_underlying_name(symbol, exchange=exchange)
+        except SymbolError:
+            return symbol, exchange
+    return format_symbol(instrument), instrument.exchange
+
+
+def as_underlying_price(field: str, value: object) -> UnderlyingPrice | None:
+    """Return spot and forward of a given value, or None where it holds no spot.
+
+    Raises
+    ------
+    TradeError
+        The value has another shape, or is not a finite number; ``field`` names it in the message.
+    """
+    spot: object
+    forward: Any = None
+    if isinstance(value, UnderlyingPrice):
+        spot, forward = value.spot, value.forward
+    elif isinstance(value, tuple):
+        if len(value) != 2:
+            raise TradeError(field, value, "a price, or a pair (spot, forward)")
+        spot, forward = value
+    elif isinstance(value, Mapping):
+        if "spot" not in value:
+            raise TradeError(field, value, 'a price, or a mapping with "spot" and "forward"')
+        spot, forward = value["spot"], value.get("forward")
+    else:
+        spot = value
+    checked = as_number(field, spot)
+    return None if checked is None else UnderlyingPrice(checked, forward)
+
+
+def forward_for(field: str, quoted: UnderlyingPrice, expiry: date) -> float | None:
+    """Return the forward for delivery at ``expiry`` that stands beside a spot, or None. [currency per unit]"""
+    forward = quoted.forward
+    if isinstance(forward, Mapping):
+        for key in (expiry, expiry.strftime("%Y%m%d"), expiry.isoformat()):
+            if key in forward:
+                return as_number(field, forward[key])
+        return None
+    return as_number(field, forward)
