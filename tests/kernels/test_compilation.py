@@ -1,0 +1,130 @@
+"""What is compiled, when, and how."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numba
+import numpy as np
+import pytest
+
+from attribution.kernels import (
+    _jit,
+    arrays,
+    attribute_legs,
+    black,
+    black_greeks,
+    black_price,
+    corners,
+    greeks,
+    implied_vol,
+)
+from attribution.kernels.implied_vol import solve_total_std
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+IMPORT_ONLY = """
+import gc
+import attribution.kernels
+from numba.core.dispatcher import Dispatcher
+compiled = [d for d in gc.get_objects() if isinstance(d, Dispatcher) and d.signatures]
+ours = [d for d in compiled if d.py_func.__module__.startswith("attribution")]
+print(len(ours))
+"""
+
+ONE_CALL = """
+from attribution.kernels import black_price
+print(black_price(100.0, 100.0, 1.0, 0.2, 1))
+"""
+
+
+def run(code, **environment):
+    variables = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **environment}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=REPOSITORY,
+        env=variables,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_import_compiles_nothing_and_writes_nothing(tmp_path):
+    cache = tmp_path / "cache"
+    assert run(IMPORT_ONLY, NUMBA_CACHE_DIR=str(cache)) == "0"
+    assert not cache.exists()
+
+
+def test_one_kernel_works_where_no_cache_is_writable(tmp_path, monkeypatch):
+    def no_locator(*_arguments, **_options):
+        raise RuntimeError("cannot cache function: no locator available")
+
+    real = numba.njit
+    monkeypatch.setattr(_jit, "njit", lambda **options: no_locator if options.pop("cache", False) else real(**options))
+
+    def double(numbers):
+        numbers[0] *= 2.0
+
+    numbers = np.array([21.0])
+    _jit.kernel(double)(numbers)
+    assert numbers[0] == 42.0
+
+
+def test_a_call_fills_the_cache(tmp_path):
+    cache = tmp_path / "cache"
+    assert float(run(ONE_CALL, NUMBA_CACHE_DIR=str(cache))) == pytest.approx(7.965567455405804, rel=1e-14)
+    assert list(cache.rglob("*.nbi"))
+
+
+def test_one_specialisation_whatever_the_inputs():
+    locked = np.full(5, 100.0)
+    locked.flags.writeable = False
+    for strike in (100, 100.0, [99, 100], locked, np.full((2, 6), 100.0)[:, ::2], np.float32(100.0)):
+        price = black_price(101.0, strike, 0.1, 0.2, 1)
+        implied_vol(price, 101.0, strike, 0.1, 1)
+        black_greeks(101.0, strike, 0.1, 0.2, 1)
+        for method in arrays.METHODS:
+            attribute_legs(1, strike, 101.0, price, 0.1, 102.0, price, 0.09, method=method, detail=True)
+    kernels = (
+        arrays.black_price_many,
+        arrays.implied_vol_many,
+        arrays.black_greeks_many,
+        arrays.attribute_many,
+    )
+    for kernel in kernels:
+        assert len(_jit.dispatcher(kernel.__wrapped__).signatures) == 1
+
+
+def _fused_vector_instructions(dispatcher):
+    assembly = "".join(dispatcher.inspect_asm().values())
+    if "vfmadd" not in assembly:
+        pytest.skip("this processor has no fused multiply-add")
+    return re.findall(r"vfmadd\d+pd", assembly)
+
+
+@pytest.mark.parametrize(
+    ("function", "inputs", "outputs"),
+    [(black.black_price_many, 6, 1), (greeks.black_greeks_many, 8, 10)],
+    ids=["price", "greeks"],
+)
+def test_loops_over_arrays_are_vectorised(function, inputs, outputs):
+    """A helper that is not inlined, or a call into libm, silently makes a loop ten times slower."""
+    fresh = numba.njit(**_jit.OPTIONS)(function.__wrapped__)  # cached code cannot be inspected
+    fresh(*np.ones((inputs, 8)), np.ones(8) if outputs == 1 else np.ones((outputs, 8)))
+    assert _fused_vector_instructions(fresh)
+
+
+def test_corners_are_vectorised():
+    table = np.ones((4, _jit.BLOCK))
+    corners._fill_corner(table[0], table, table[1], _jit.BLOCK, table[2], table[3])
+    assert _fused_vector_instructions(corners._fill_corner)
+
+
+def test_implied_vols_are_vectorised():
+    solve_total_std(*np.ones((7, _jit.BLOCK)))
+    assert _fused_vector_instructions(solve_total_std)
