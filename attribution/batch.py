@@ -17,7 +17,7 @@ from attribution.market.source import Market
 from attribution.result import TradeOutcome, failed_result, result_of
 from attribution.status import Status
 from attribution.trade import Trade, as_instant
-from attribution.window import Phase, Window, clip_to_expiry, fill_session, trade_window
+from attribution.window import EndKind, Phase, Window, clip_to_expiry, fill_session, trade_window
 
 __all__ = ["Job", "explain", "explain_one", "jobs_of", "read_trade"]
 
@@ -160,16 +160,16 @@ def _outcome(plan: _Plan, solved: Sequence[LegOutcome | TradeError]) -> TradeOut
                 flagged |= exceeds_tolerance(own, part.quantity * trade.common_multiplier)
     except TradeError as exc:
         return exc
-    window = _widest(plan.windows)
+    window = _window(plan.windows, legs)
     session = get_calendar(trade.legs[0].leg.instrument.exchange).session_at(plan.job.now).date
     fees = _fees(trade, window, session if plan.job.day else None)
     return TradeOutcome(trade, window, tuple(legs), gap, flagged, fees, session if plan.job.day else None)
 
 
-def _widest(windows: Sequence[Window]) -> Window:
-    """The window a partly closed trade is reported under: that of the part that lives longest."""
-    live = [window for window in windows if window.phase is Phase.LIVE]
-    return max(live or windows, key=lambda window: window.end.at)
+def _window(windows: Sequence[Window], legs: Sequence[LegOutcome]) -> Window:
+    """The window a trade is reported under: that of the leg that lives longest, so an expiry shows as its end."""
+    live = [leg.task.window for leg in legs if leg.task.window.phase is Phase.LIVE]
+    return max(live or windows, key=lambda window: (window.end.at, window.end.kind is not EndKind.PAYOFF))
 
 
 def _fees(trade: Trade, window: Window, session: date | None) -> float:

@@ -35,6 +35,8 @@ def as_number(field: str, value: object) -> float | None:
             return None
         if isinstance(value, bool):
             raise TradeError(field, value, "a number")
+        if isinstance(value, str) and ("_" in value or not value.isascii()):
+            raise TradeError(field, value, "a number in plain digits")
         try:
             value = float(cast("str | SupportsFloat | SupportsIndex", value))
         except (TypeError, ValueError):

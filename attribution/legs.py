@@ -17,7 +17,7 @@ from attribution.kernels import LegEffects, attribute_legs
 from attribution.kernels.codes import LegFlag, LegStatus
 from attribution.market.quotes import Answer, Missing, Price, PriceKind, Why
 from attribution.status import Flag, Status
-from attribution.symbols import is_adjusted
+from attribution.symbols import is_adjusted, underlying_symbol
 from attribution.underlying import PlaysSpot, UnderlyingMove, resolve, unknown
 from attribution.window import EndKind, Phase
 
@@ -47,7 +47,7 @@ class LegOutcome:
 
     task: LegTask
     status: Status
-    reason: str = ""
+    reasons: tuple[str, ...] = ()
     flags: tuple[Flag, ...] = ()
     price0: float = NAN
     price1: float = NAN
@@ -164,7 +164,7 @@ def _prepare(task: LegTask, time0: float, time1: float, model: Model) -> LegOutc
 def _missing(outcome: LegOutcome, gaps: Sequence[Missing]) -> LegOutcome:
     worst = max(gaps, key=lambda gap: _WHYS[gap.why].severity)
     outcome.status = _WHYS[worst.why]
-    outcome.reason = "; ".join(dict.fromkeys(gap.reason for gap in gaps))
+    outcome.reasons = tuple(dict.fromkeys(gap.reason for gap in gaps))
     outcome.flags = _flags_of(outcome.task, 0)
     return outcome
 
@@ -229,8 +229,8 @@ def _move(task: LegTask, outcome: LegOutcome, growth: tuple[float, float]) -> Un
 def _spot(task: LegTask, end: int, answer: Answer) -> Answer:
     """A spot with its place told where it is missing."""
     if isinstance(answer, Missing):
-        symbol = task.item.leg.symbol
-        return Missing(f"underlying price of {symbol} {_where(task, end)}: {answer.reason}", answer.why)
+        symbol = underlying_symbol(task.item.leg.instrument)
+        return Missing(f"price of {symbol} {_where(task, end)}: {answer.reason}", answer.why)
     return _positive(answer)
 
 
@@ -299,7 +299,7 @@ def _take(outcome: LegOutcome, effects: LegEffects, i: int) -> None:
     outcome.flags = _flags_of(outcome.task, int(effects.flags[i]))
     if code is LegStatus.NO_START_VOL:
         outcome.status = Status.NO_START_VOL
-        outcome.reason = f"no implied vol of {outcome.task.item.leg.symbol} {_where(outcome.task, 0)}"
+        outcome.reasons = (f"no implied vol of {outcome.task.item.leg.symbol} {_where(outcome.task, 0)}",)
     elif code is not LegStatus.OK:
         raise AssertionError(f"the kernel refused inputs that were checked: {outcome!r}")
     # "+ 0.0" turns the −0.0 of a short position into a plain zero.

@@ -68,7 +68,7 @@ def result_of(outcome: TradeOutcome, model: Model) -> dict[str, Any]:
         "net_pnl": pnl - outcome.fees,
         "status": str(status),
         "flags": _sorted_flags(flags),
-        "reason": "; ".join(dict.fromkeys(leg.reason for leg in legs if leg.reason)),
+        "reason": _reason(legs),
         "method": model.method,
         "clock": model.clock,
         "window": _window(outcome.window),
@@ -108,6 +108,11 @@ def _total(values: Iterable[float]) -> float:
     return math.fsum(values)
 
 
+def _reason(legs: Iterable[LegOutcome]) -> str:
+    """What is missing, each told once: legs of one trade often lack the same price."""
+    return "; ".join(dict.fromkeys(reason for leg in legs for reason in leg.reasons))
+
+
 def _sorted_flags(flags: Iterable[Flag]) -> tuple[str, ...]:
     return tuple(str(flag) for flag in sorted(set(flags), key=_FLAG_ORDER.__getitem__))
 
@@ -142,7 +147,7 @@ def _leg_result(parts: Sequence[LegOutcome]) -> dict[str, Any]:
         merged[name] = _common(result[name] for result in results)
     merged["status"] = str(worst(part.status for part in parts))
     merged["flags"] = _sorted_flags(flag for part in parts for flag in part.flags)
-    merged["reason"] = "; ".join(dict.fromkeys(part.reason for part in parts if part.reason))
+    merged["reason"] = _reason(parts)
     if merged.get("detail") is not None:
         merged["detail"] = _total_detail(parts, 0.0)
     merged["parts"] = results
@@ -167,7 +172,7 @@ def _part_result(leg: LegOutcome) -> dict[str, Any]:
         "residual": leg.residual + 0.0,
         "status": str(leg.status),
         "flags": _sorted_flags(leg.flags),
-        "reason": leg.reason,
+        "reason": _reason([leg]),
         "quantity": leg.task.part.quantity * item.leg.ratio,
         "multiplier": item.multiplier,
         "underlying": underlying_symbol(instrument),

@@ -114,7 +114,7 @@ def as_instant(field: str, value: object, exchange: str) -> datetime | None:
     try:
         return get_calendar(exchange).localize(cast(Any, value))
     except CalendarError as exc:
-        raise TradeError(field, value, str(exc)) from exc
+        raise TradeError(field, value, str(exc).removeprefix(f"instant={value!r}: ")) from exc
 
 
 def _as_mapping(row: object) -> Mapping[str, Any]:

@@ -54,7 +54,8 @@ def resolve(
     ends = (forward[0], spot[1] if expires else forward[1])
     forward_gap = unknown(ends, instant=instant)
     if spot_gap is not None and forward_gap is not None:
-        return spot_gap if forward_gap.why is Why.NO_SOURCE else merge_missing(spot_gap, forward_gap)
+        # Who lacks the spot lacks the forward as a rule; only an outage is worth a second sentence.
+        return merge_missing(spot_gap, forward_gap) if forward_gap.why is Why.FAILED else spot_gap
     if forward_gap is not None:
         s0, s1 = _values(spot)
         return UnderlyingMove(s0, 0.0, s1, 0.0, PlaysSpot.SPOT)
