@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from numbers import Real
 from typing import Any
 
-from attribution.calendars import CLOCK_NAMES, get_calendar
+from attribution.calendars import CLOCK_NAMES, ExchangeCalendar, get_calendar
 from attribution.combo import combo_gap, exceeds_tolerance
 from attribution.errors import AttributionError, MarketDataError, NoSourceError, TradeError
 from attribution.gather import LegTask, gather
@@ -33,6 +35,12 @@ class Job:
 
 def check_model(model: Model) -> Model:
     """Return the model, or raise ``ValueError`` for what the kernels do not see."""
+    for name in ("rate", "dividend_yield", "price_tick"):
+        value = getattr(model, name)
+        if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+            raise ValueError(f"{name}={value!r}: must be a finite number")
+    if model.price_tick < 0.0:
+        raise ValueError(f"price_tick={model.price_tick!r}: must not be negative")
     if model.clock not in CLOCK_NAMES:
         raise ValueError(f"clock={model.clock!r}: must be one of {', '.join(map(repr, CLOCK_NAMES))}")
     return model
@@ -108,7 +116,7 @@ def _raise_if_missing(result: dict[str, Any], *, raise_on_missing: bool) -> None
     status, reason = Status(result["status"]), f"{result['symbol']}: {result['reason']}"
     if status is Status.NO_SOURCE:
         raise NoSourceError(reason)
-    if raise_on_missing and not status.has_numbers:
+    if raise_on_missing and status in (Status.MISSING_PRICE, Status.SOURCE_FAILED):
         raise MarketDataError(reason)
 
 
@@ -163,7 +171,9 @@ def _outcome(plan: _Plan, solved: Sequence[LegOutcome | TradeError]) -> TradeOut
     window = _window(plan.windows, legs)
     session = get_calendar(trade.legs[0].leg.instrument.exchange).session_at(plan.job.now).date
     fees = _fees(trade, window, session if plan.job.day else None)
-    return TradeOutcome(trade, window, tuple(legs), gap, flagged, fees, session if plan.job.day else None)
+    partly = len(trade.parts) > 1 and trade.exit_time is not None and trade.exit_time <= plan.job.now
+    day = session if plan.job.day else None
+    return TradeOutcome(trade, window, tuple(legs), gap, flagged, partly, fees, day)
 
 
 def _window(windows: Sequence[Window], legs: Sequence[LegOutcome]) -> Window:
@@ -173,11 +183,17 @@ def _window(windows: Sequence[Window], legs: Sequence[LegOutcome]) -> Window:
 
 
 def _fees(trade: Trade, window: Window, session: date | None) -> float:
-    """The row's commission, in exactly one of a trade's days: that of its exit, while open that of its entry."""
+    """The row's commission, in exactly one of a trade's days: that of its exit, for an open one its entry."""
     if trade.commission is None or window.phase is not Phase.LIVE:
         return 0.0
     if session is None:
         return trade.commission
     calendar = get_calendar(trade.legs[0].leg.instrument.exchange)
-    at = trade.entry_time if trade.exit_time is None else trade.exit_time
-    return trade.commission if fill_session(calendar, at).date == session else 0.0
+    paid = fill_session(calendar, trade.entry_time).date if trade.exit_time is None else last_session(trade, calendar)
+    return trade.commission if paid == session else 0.0
+
+
+def last_session(trade: Trade, calendar: ExchangeCalendar) -> date | None:
+    """The session in which a trade ends: that of its exit or of its last expiry; None while neither is known."""
+    ends = [at for at in (trade.exit_time, trade.last_expiry) if at is not None]
+    return min((fill_session(calendar, at).date for at in ends), default=None)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from attribution.errors import TradeError
 from attribution.legs import LegOutcome
 from attribution.trade import Part, Trade
-from attribution.window import EndKind, Window
+from attribution.window import EndKind, Phase, Window
 
 __all__ = ["combo_gap", "exceeds_tolerance"]
 
@@ -33,17 +33,20 @@ def combo_gap(trade: Trade, part: Part, window: Window, legs: Sequence[LegOutcom
     TradeError
         A row price is the negative of the sum of the legs: a sign error of the row, not a gap.
     """
-    if not trade.is_combo or not trade.has_row_prices(part):
+    if not trade.is_combo:
         return 0.0
     gap0 = gap1 = 0.0
     if window.start.kind is EndKind.FILL:
         gap0 = _gap(trade, "entry_price", trade.entry_price, [leg.price0 for leg in legs])
-    if all(leg.task.window.end == window.end for leg in legs):
+    whole = all(leg.task.window.phase is Phase.LIVE and leg.task.window.end.kind is window.end.kind for leg in legs)
+    if whole:
         prices = [leg.price1 for leg in legs]
         if window.end.kind is EndKind.FILL:
             gap1 = _gap(trade, "exit_price", trade.exit_price, prices)
         elif window.end.kind is EndKind.MARK:
             gap1 = _gap(trade, "mtm", trade.mtm, prices)
+    if not trade.has_row_prices(part):
+        return 0.0
     return part.quantity * trade.common_multiplier * (gap1 - gap0) + 0.0
 
 

@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
-from attribution.batch import Job, check_model, explain, read_trade
+from attribution.batch import Job, check_model, explain, last_session, read_trade
 from attribution.calendars import ExchangeCalendar, get_calendar
 from attribution.errors import AttributionError, CalendarError
-from attribution.instruments import Future, Option
 from attribution.legs import Model
 from attribution.market.given import LegPrices, SpotPrices, market_of
 from attribution.market.source import Broker
@@ -97,13 +96,16 @@ def _range(trade: Trade, calendar: ExchangeCalendar, start: object, end: object,
     """The first and last session of the trade's life inside the range asked for."""
     first = fill_session(calendar, trade.entry_time).date
     last = calendar.session_at(now).date
-    if trade.exit_time is not None and len(trade.parts) == 1:
-        last = min(last, fill_session(calendar, trade.exit_time).date)
-    instruments = [item.leg.instrument for item in trade.legs]
-    if all(isinstance(instrument, Future | Option) for instrument in instruments):
-        last = min(last, max(i.expires_at.date() for i in instruments if isinstance(i, Future | Option)))
+    ends = last_session(trade, calendar) if len(trade.parts) == 1 else _expiry_session(trade, calendar)
+    if ends is not None:
+        last = min(last, ends)
     asked_first, asked_last = _as_date("start", start, calendar), _as_date("end", end, calendar)
     return max(first, asked_first or first), min(last, asked_last or last)
+
+
+def _expiry_session(trade: Trade, calendar: ExchangeCalendar) -> date | None:
+    """The open part of a partly closed trade lives on after the exit, to its last expiry."""
+    return None if trade.last_expiry is None else fill_session(calendar, trade.last_expiry).date
 
 
 def _as_date(field: str, value: object, calendar: ExchangeCalendar) -> date | None:

@@ -18,6 +18,8 @@ def is_absent(value: object) -> bool:
         return True
     if isinstance(value, str):
         return not value.strip()
+    if isinstance(value, bool | np.bool_):
+        return False
     differs: object = value != value  # true of NaN and NaT; pandas' NA answers with itself
     return differs is value or differs is True or (isinstance(differs, np.bool_) and bool(differs))
 
@@ -33,7 +35,7 @@ def as_number(field: str, value: object) -> float | None:
     if type(value) is not float:  # the common case needs no conversion
         if is_absent(value):
             return None
-        if isinstance(value, bool):
+        if isinstance(value, bool | np.bool_):
             raise TradeError(field, value, "a number")
         if isinstance(value, str) and ("_" in value or not value.isascii()):
             raise TradeError(field, value, "a number in plain digits")

@@ -133,7 +133,7 @@ def _settle_row_price(task: LegTask, end: int, net: float | None, kind: PriceKin
     if net is None:
         task.settle(What.PRICE, end, Missing(f"row: no {column}"))
         return
-    price = Price(net / task.item.leg.ratio, f"row {column}", kind, task.ending(end).at)
+    price = Price(net / task.item.leg.ratio + 0.0, f"row {column}", kind, task.ending(end).at)
     task.settle(What.PRICE, end, price)
 
 

@@ -18,7 +18,7 @@ from attribution.kernels.codes import LegFlag, LegStatus
 from attribution.market.quotes import Answer, Missing, Price, PriceKind, Why
 from attribution.status import Flag, Status
 from attribution.symbols import is_adjusted, underlying_symbol
-from attribution.underlying import PlaysSpot, UnderlyingMove, resolve, unknown
+from attribution.underlying import PlaysSpot, UnderlyingMove, resolve, unknown, values
 from attribution.window import EndKind, Phase
 
 __all__ = ["LegOutcome", "Model", "solve"]
@@ -209,28 +209,46 @@ def _move(task: LegTask, outcome: LegOutcome, growth: tuple[float, float]) -> Un
     instrument = task.item.leg.instrument
     if not isinstance(instrument, Future | Option):
         return UnderlyingMove(outcome.price0, 0.0, outcome.price1, 0.0, PlaysSpot.OWN)
-    first, last = task.answers[What.SPOT]
-    spot = (_spot(task, 0, first), _spot(task, 1, last))
-    instant = task.window.start.at == task.window.end.at
+    spot = (_spot(task, 0), _spot(task, 1))
+    growing = _future_move if isinstance(instrument, Future) else _option_move
+    move = growing(task, outcome, spot, growth)
+    if isinstance(move, Missing) and not any(isinstance(answer, Missing) for answer in spot):
+        # Both were found, and yet they cannot be compared: say of what.
+        return Missing(f"underlying price of {underlying_symbol(instrument)}: {move.reason}", move.why)
+    return move
+
+
+def _future_move(
+    task: LegTask, outcome: LegOutcome, spot: tuple[Answer, Answer], _: tuple[float, float]
+) -> UnderlyingMove | Missing:
+    """The basis of a future is its own price less the spot; at its expiry there is none."""
+    gap = unknown(spot, instant=_is_instant(task))
+    if gap is not None:
+        return gap
+    s0, s1 = values(spot)
+    basis1 = 0.0 if task.window.end.kind is EndKind.PAYOFF else outcome.price1 - s1
+    return UnderlyingMove(s0, outcome.price0 - s0, s1, basis1, PlaysSpot.SPOT_AND_FUTURE)
+
+
+def _option_move(
+    task: LegTask, _: LegOutcome, spot: tuple[Answer, Answer], growth: tuple[float, float]
+) -> UnderlyingMove | Missing:
+    first, last = task.answers[What.FORWARD]
+    forward = (_positive(first), _positive(last))
     expires = task.window.end.kind is EndKind.PAYOFF
-    if isinstance(instrument, Future):
-        gap = unknown(spot, instant=instant)
-        if gap is not None:
-            return gap
-        assert isinstance(spot[0], Price)
-        assert isinstance(spot[1], Price)
-        s0, s1 = spot[0].value, spot[1].value
-        basis1 = 0.0 if expires else outcome.price1 - s1
-        return UnderlyingMove(s0, outcome.price0 - s0, s1, basis1, PlaysSpot.SPOT_AND_FUTURE)
-    f0, f1 = task.answers[What.FORWARD]
-    return resolve(spot, (_positive(f0), _positive(f1)), growth, expires=expires, instant=instant)
+    return resolve(spot, forward, growth, expires=expires, instant=_is_instant(task))
 
 
-def _spot(task: LegTask, end: int, answer: Answer) -> Answer:
-    """A spot with its place told where it is missing."""
+def _is_instant(task: LegTask) -> bool:
+    return task.window.start.at == task.window.end.at
+
+
+def _spot(task: LegTask, end: int) -> Answer:
+    """The spot found at an end; where it is missing, with its place told."""
+    answer = task.answers[What.SPOT][end]
     if isinstance(answer, Missing):
         symbol = underlying_symbol(task.item.leg.instrument)
-        return Missing(f"price of {symbol} {_where(task, end)}: {answer.reason}", answer.why)
+        return Missing(f"underlying price of {symbol} {_where(task, end)}: {answer.reason}", answer.why)
     return _positive(answer)
 
 

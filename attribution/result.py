@@ -35,6 +35,7 @@ class TradeOutcome:
     legs: tuple[LegOutcome, ...]
     combo_gap: float
     gap_flagged: bool
+    partly_closed: bool
     fees: float
     session: date | None
 
@@ -54,7 +55,7 @@ def result_of(outcome: TradeOutcome, model: Model) -> dict[str, Any]:
     flags = {flag for leg in legs for flag in leg.flags}
     if outcome.gap_flagged:
         flags.add(Flag.COMBO_GAP)
-    if len(outcome.trade.parts) > 1 and status is not Status.NOT_OPEN:
+    if outcome.partly_closed:
         flags.add(Flag.PARTLY_CLOSED)
     result = {
         "symbol": outcome.trade.symbol,
@@ -75,7 +76,7 @@ def result_of(outcome: TradeOutcome, model: Model) -> dict[str, Any]:
         "session": outcome.session,
     }
     if model.detail:
-        result["detail"] = _total_detail(legs, outcome.combo_gap)
+        result["detail"] = {**_total_detail(legs), "combo_gap": outcome.combo_gap}
     return result
 
 
@@ -109,8 +110,16 @@ def _total(values: Iterable[float]) -> float:
 
 
 def _reason(legs: Iterable[LegOutcome]) -> str:
-    """What is missing, each told once: legs of one trade often lack the same price."""
-    return "; ".join(dict.fromkeys(reason for leg in legs for reason in leg.reasons))
+    """What is missing, each told once and with the legs that need it: legs of a trade often lack the same price."""
+    needed_by: dict[str, dict[str, None]] = {}
+    for leg in legs:
+        for reason in leg.reasons:
+            needed_by.setdefault(reason, {})[leg.task.item.leg.symbol] = None
+    told = []
+    for reason, symbols in needed_by.items():
+        unnamed = [symbol for symbol in symbols if symbol not in reason]
+        told.append(f"{reason} [for {', '.join(unnamed)}]" if unnamed else reason)
+    return "; ".join(told)
 
 
 def _sorted_flags(flags: Iterable[Flag]) -> tuple[str, ...]:
@@ -149,8 +158,9 @@ def _leg_result(parts: Sequence[LegOutcome]) -> dict[str, Any]:
     merged["flags"] = _sorted_flags(flag for part in parts for flag in part.flags)
     merged["reason"] = _reason(parts)
     if merged.get("detail") is not None:
-        merged["detail"] = _total_detail(parts, 0.0)
-    merged["parts"] = results
+        merged["detail"] = _total_detail(parts)
+    if any(result["window"] != merged["window"] for result in results):
+        merged["parts"] = results
     return merged
 
 
@@ -214,11 +224,10 @@ def _sources(leg: LegOutcome) -> dict[str, dict[str, Any]]:
     return told
 
 
-def _total_detail(legs: Sequence[LegOutcome], gap: float) -> dict[str, float]:
+def _total_detail(legs: Sequence[LegOutcome]) -> dict[str, float]:
     """Terms summed over legs; zero for a leg that did nothing, NaN where a leg has none."""
     names = next((leg.detail.keys() for leg in legs if leg.detail is not None), ())
-    total = {name: _total(_term(leg, name) for leg in legs) for name in names}
-    return {**total, "combo_gap": gap}
+    return {name: _total(_term(leg, name) for leg in legs) for name in names}
 
 
 def _term(leg: LegOutcome, name: str) -> float:

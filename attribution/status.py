@@ -65,7 +65,7 @@ _ADVICE = {
         "historical_cache or a broker."
     ),
     Status.OUTSIDE_CALENDAR: (
-        "An instant lies before the first session the calendar knows: effects are NaN; correct the "
+        "An instant lies outside the sessions that the calendar knows: effects are NaN; correct the "
         "date that `reason` names."
     ),
     Status.INVALID_TRADE: "The row itself is wrong: effects are NaN; correct the field that `reason` names.",

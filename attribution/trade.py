@@ -68,6 +68,16 @@ class Trade:
         return len(self.legs) > 1
 
     @property
+    def last_expiry(self) -> datetime | None:
+        """The instant at which nothing of the trade is left; None where a leg never expires."""
+        instants = []
+        for item in self.legs:
+            if not isinstance(item.leg.instrument, Future | Option):
+                return None
+            instants.append(item.leg.instrument.expires_at)
+        return max(instants)
+
+    @property
     def common_multiplier(self) -> float:
         """``m_c``: the multiplier that all legs share, else 1. The row's net prices are per this unit."""
         first = self.legs[0].multiplier
@@ -210,6 +220,8 @@ def _check_exit(
 ) -> tuple[datetime | None, float | None]:
     if exit_time is not None and exit_time < entry_time:
         raise TradeError("exit_time", exit_time.isoformat(), f"not before entry_time {entry_time.isoformat()}")
+    if exit_time is None and exit_quantity:
+        raise TradeError("exit_time", None, f"needed: exit_quantity={exit_quantity:g} says that something was closed")
     if exit_time is None or exit_quantity == 0.0:
         return None, None
     if exit_quantity is not None and not 0.0 < -exit_quantity / quantity <= 1.0:
@@ -241,7 +253,9 @@ def _check_expiries(trade: Trade) -> None:
     for item in trade.legs:
         instrument = item.leg.instrument
         # Fills are recorded a little late: the rest of the expiry day still counts as before expiry.
-        if isinstance(instrument, Future | Option) and trade.entry_time.date() > instrument.expires_at.date():
+        if not isinstance(instrument, Future | Option):
+            continue
+        if trade.entry_time.astimezone(instrument.expires_at.tzinfo).date() > instrument.expires_at.date():
             allowed = f"not after the expiry of {item.leg.symbol} ({instrument.expires_at.isoformat()})"
             raise TradeError("entry_time", trade.entry_time.isoformat(), allowed)
 

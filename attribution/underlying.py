@@ -13,7 +13,7 @@ from enum import StrEnum
 from attribution.market.quotes import Answer, Missing, Price, PriceKind, Why
 from attribution.market.source import merge_missing
 
-__all__ = ["PlaysSpot", "UnderlyingMove", "resolve", "unknown"]
+__all__ = ["PlaysSpot", "UnderlyingMove", "resolve", "unknown", "values"]
 
 
 class PlaysSpot(StrEnum):
@@ -57,18 +57,19 @@ def resolve(
         # Who lacks the spot lacks the forward as a rule; only an outage is worth a second sentence.
         return merge_missing(spot_gap, forward_gap) if forward_gap.why is Why.FAILED else spot_gap
     if forward_gap is not None:
-        s0, s1 = _values(spot)
+        s0, s1 = values(spot)
         return UnderlyingMove(s0, 0.0, s1, 0.0, PlaysSpot.SPOT)
-    f0, f1 = _values(ends)
+    f0, f1 = values(ends)
     discounted0, discounted1 = f0 / growth[0], f1 if expires else f1 / growth[1]
     if spot_gap is not None:
         return UnderlyingMove(discounted0, 0.0, discounted1, 0.0, PlaysSpot.FUTURE)
-    s0, s1 = _values(spot)
+    s0, s1 = values(spot)
     basis1 = 0.0 if expires else discounted1 - s1
     return UnderlyingMove(s0, discounted0 - s0, s1, basis1, PlaysSpot.SPOT_AND_FUTURE)
 
 
-def _values(ends: tuple[Answer, Answer]) -> tuple[float, float]:
+def values(ends: tuple[Answer, Answer]) -> tuple[float, float]:
+    """The two prices, NaN where one is missing."""
     first, last = ends
     if isinstance(first, Price) and isinstance(last, Price):
         return first.value, last.value

@@ -88,8 +88,8 @@ def trade_window(
         phase = Phase.NOT_OPEN
     elif day and end.session < session.date:
         phase, end = Phase.CLOSED, Ending(session.close, EndKind.CLOSE, session.date)
-    elif end.kind is EndKind.CLOSE and end.at < start.at:
-        # Entered after the last close (late, or before the open): only a mark can value it.
+    elif end.kind is EndKind.CLOSE and end.session < entered_in:
+        # Entered before the next open: the last close is not this trade's, only a mark can value it.
         end = Ending(current_time, EndKind.MARK, session.date)
     return Window(start, replace(end, at=max(start.at, end.at)), phase)
 

@@ -8,6 +8,7 @@ cannot be reached raises :class:`~attribution.errors.BrokerError`; the :class:`M
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar, runtime_checkable
@@ -135,7 +136,8 @@ def merge_missing(first: Missing, then: Missing) -> Missing:
     if then.why is Why.NO_SOURCE:
         return first
     why = Why.FAILED if Why.FAILED in (first.why, then.why) else Why.UNKNOWN
-    return Missing(f"{first.reason}; {then.reason}", why)
+    told = first.reason if then.reason in first.reason else f"{first.reason}; {then.reason}"
+    return Missing(told, why)
 
 
 def _ask(askers: Sequence[Asker[Question]], wanted: Sequence[Question], what: str) -> list[Answer]:
@@ -165,6 +167,10 @@ def _reply(
 
 
 def _settle(name: str, before: Answer, reply: Answer) -> Answer:
-    if isinstance(reply, Price) or isinstance(before, Price):
-        return reply
+    if isinstance(reply, Price):
+        if math.isfinite(reply.value):
+            return reply
+        reply = Missing(f"failed: answered {reply.value}, which is no price", Why.FAILED)
+    if isinstance(before, Price):
+        return before
     return merge_missing(before, Missing(f"{name}: {reply.reason}", reply.why))

@@ -24,20 +24,13 @@ class PriceFunction:
     """Underlying prices from a callable ``(underlying_symbol, exchange, time) -> price``.
 
     It is called with the canonical symbol of an underlying (``"NIFTY_IND___"``), its exchange code and a
-    zone-aware datetime, once per distinct question. It may return a number, an :class:`UnderlyingPrice`,
-    a pair (spot, forward), or None for "not known".
+    zone-aware datetime, once per distinct question of a batch; nothing is remembered between batches. It may
+    return a number, an :class:`UnderlyingPrice`, a pair (spot, forward), or None for "not known".
     """
 
     def __init__(self, function: Callable[[str, str, datetime], SpotValue], name: str = "spot_prices") -> None:
         self.name = name
         self._function = function
-        self._seen: dict[tuple[str, str, datetime], UnderlyingPrice | Missing] = {}
-
-    def _call(self, symbol: str, exchange: str, at: datetime) -> UnderlyingPrice | Missing:
-        key = (symbol, exchange, at)
-        if key not in self._seen:
-            self._seen[key] = self._ask(symbol, exchange, at)
-        return self._seen[key]
 
     def _ask(self, symbol: str, exchange: str, at: datetime) -> UnderlyingPrice | Missing:
         what = f"{symbol} on {exchange} at {at:%Y-%m-%d %H:%M:%S}"
@@ -52,14 +45,18 @@ class PriceFunction:
 
     def prices_at(self, wanted: Sequence[PriceAt]) -> list[Answer]:
         """Prices of underlyings, and of the futures whose forward was returned beside the spot."""
-        return [self._price_at(ask) for ask in wanted]
+        seen: dict[tuple[str, str, datetime], UnderlyingPrice | Missing] = {}
+        return [self._price_at(ask, seen) for ask in wanted]
 
-    def _price_at(self, ask: PriceAt) -> Answer:
+    def _price_at(self, ask: PriceAt, seen: dict[tuple[str, str, datetime], UnderlyingPrice | Missing]) -> Answer:
         instrument = ask.instrument
         if not isinstance(instrument, Equity | Index | Future):
             return Missing("the callable is asked for underlyings only")
         underlying = underlying_of(instrument)
-        quoted = self._call(format_symbol(underlying), underlying.exchange, ask.at)
+        key = (format_symbol(underlying), underlying.exchange, ask.at)
+        if key not in seen:
+            seen[key] = self._ask(*key)
+        quoted = seen[key]
         if isinstance(quoted, Missing):
             return quoted
         if not isinstance(instrument, Future):
