@@ -1,0 +1,1 @@
+"""Adapters to the outside world. They see attribution's market, instruments, symbols, calendars and errors, no more."""

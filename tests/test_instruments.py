@@ -99,9 +99,7 @@ def test_the_exchange_is_that_of_the_underlying() -> None:
     ],
 )
 @pytest.mark.parametrize("exchange", ["NSE", "BSE"])
-def test_indian_contracts_expire_at_the_close_of_their_day(
-    exchange: str, expiry: date, hour: int, minute: int
-) -> None:
+def test_indian_contracts_expire_at_the_close_of_their_day(exchange: str, expiry: date, hour: int, minute: int) -> None:
     underlying = Equity("TCS", exchange)
     expected = datetime(expiry.year, expiry.month, expiry.day, hour, minute, tzinfo=UTC) - IST
     for contract in (Option(underlying, expiry, Right.CALL, 100.0), Future(underlying, expiry)):
@@ -118,9 +116,7 @@ def test_indian_contracts_expire_at_the_close_of_their_day(
         (date(2023, 11, 24), Settlement.CLOSE, datetime(2023, 11, 24, 18, 0, tzinfo=UTC)),  # half day
     ],
 )
-def test_us_contracts_expire_at_the_open_or_close(
-    expiry: date, settlement: Settlement, utc: datetime
-) -> None:
+def test_us_contracts_expire_at_the_open_or_close(expiry: date, settlement: Settlement, utc: datetime) -> None:
     option = Option(SPX, expiry, Right.PUT, 4000.0, 100.0, settlement=settlement)
     assert option.expires_at == utc
     assert Future(SPX, expiry, settlement=settlement).expires_at == utc

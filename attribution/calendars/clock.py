@@ -96,9 +96,7 @@ class Clock:
         """Clock reading at one zone-aware instant. ValueError for a naive one."""
         return float(self.tau(to_epoch_us(instant)))
 
-    def years_between(
-        self, t_us: NDArray[np.int64] | int, expiry_us: NDArray[np.int64] | int
-    ) -> NDArray[np.float64]:
+    def years_between(self, t_us: NDArray[np.int64] | int, expiry_us: NDArray[np.int64] | int) -> NDArray[np.float64]:
         """Time from ``t_us`` to ``expiry_us``, broadcast together [yr].
 
         Exactly 0 for equal instants (and across a closed market), negative where ``t_us`` is the later.
@@ -130,8 +128,7 @@ class Clock:
         shown = "NaT" if value == _NAT else str(np.datetime64(value, "us")) + " UTC"
         first, last = (from_epoch_us(edge, dt.UTC).isoformat(" ") for edge in (self._first_us, self._last_us))
         raise CalendarError(
-            f"instant={shown} (position {position}): "
-            f"the {self.name} clock of {self.exchange} knows {first} to {last}"
+            f"instant={shown} (position {position}): the {self.name} clock of {self.exchange} knows {first} to {last}"
         )
 
 
@@ -184,7 +181,5 @@ def _as_int64(instants: NDArray[np.int64] | int) -> NDArray[np.int64]:
     """Instants as an int64 array; TypeError for anything that is not integers."""
     array = np.asarray(instants)
     if array.dtype.kind not in "iu":
-        raise TypeError(
-            f"instants of dtype {array.dtype}: expected int64 microseconds of UTC since 1970-01-01"
-        )
+        raise TypeError(f"instants of dtype {array.dtype}: expected int64 microseconds of UTC since 1970-01-01")
     return array.astype(np.int64, copy=False)

@@ -174,9 +174,7 @@ class ExchangeCalendar:
         """Day number of a date inside the table, or CalendarError."""
         date = as_date(value, self.zone)
         if not (self.first_date <= date and date.year <= LAST_YEAR):
-            raise CalendarError(
-                f"date={date}: the {self.name} calendar knows {self.first_date} to {LAST_YEAR}-12-31"
-            )
+            raise CalendarError(f"date={date}: the {self.name} calendar knows {self.first_date} to {LAST_YEAR}-12-31")
         return day_number(date)
 
     def _session_or_error(self, index: int, wanted: str) -> Session:
@@ -215,9 +213,7 @@ def canonical_exchange(name: str) -> str:
     found = aliases.get(str(name).strip().upper())
     if found is None:
         known = dict.fromkeys(aliases.values())
-        spelled = "; ".join(
-            f"{key} ({', '.join(a for a in aliases if aliases[a] == key != a)})" for key in known
-        )
+        spelled = "; ".join(f"{key} ({', '.join(a for a in aliases if aliases[a] == key != a)})" for key in known)
         raise CalendarError(f"exchange={name!r}: no such calendar; known are {spelled}")
     return found
 

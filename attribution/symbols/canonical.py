@@ -104,9 +104,7 @@ def _read_option(text: str, fields: list[str], default_exchange: str) -> Option:
     expiry = _read_date(text, expiry_text)
     right = _RIGHTS.get(right_text.upper())
     if right is None:
-        raise SymbolError(
-            "symbol", text, f"right {right_text!r} is not CALL or PUT, as in {_EXAMPLES['OPT']}"
-        )
+        raise SymbolError("symbol", text, f"right {right_text!r} is not CALL or PUT, as in {_EXAMPLES['OPT']}")
     strike = _read_strike(text, strike_text)
     index = find_index(name)
     exchange = default_exchange if index is None else index.exchange

@@ -84,9 +84,7 @@ def _check_root(text: str, root: str) -> None:
             f"root {root} is a FLEX contract, whose terms are not in its symbol: not supported",
         )
     if len(root) > _ROOT_PLACES or not _ROOT.fullmatch(root):
-        raise SymbolError(
-            "symbol", text, f"root {root!r} is not 1 to 6 letters, then digits, as in XOM or XOM2"
-        )
+        raise SymbolError("symbol", text, f"root {root!r} is not 1 to 6 letters, then digits, as in XOM or XOM2")
 
 
 def _read_date(text: str, digits: str) -> date:
@@ -107,9 +105,7 @@ def write_occ(option: Option, *, padded: bool) -> str:
     if option.exchange != US:
         raise SymbolError("instrument", option, "an option on the US exchange; OCC symbols name no other")
     if not 2000 <= option.expiry.year <= 2099:
-        raise SymbolError(
-            "instrument", option, "an expiry in 2000 to 2099; OCC symbols hold two digits of the year"
-        )
+        raise SymbolError("instrument", option, "an expiry in 2000 to 2099; OCC symbols hold two digits of the year")
     thousandths = round(option.strike * _STRIKE_UNIT)
     if not 0 < thousandths <= _MAX_STRIKE_DIGITS or thousandths / _STRIKE_UNIT != option.strike:
         raise SymbolError("instrument", option, "a strike in whole thousandths up to 99999.999")

@@ -74,18 +74,14 @@ def _parse(text: str, exchange: str | None) -> Instrument:
     home = DEFAULT_EXCHANGE if exchange is None else check_exchange(exchange)
     instrument = read_symbol(text, home)
     if exchange is not None and instrument.exchange != home:
-        raise SymbolError(
-            "exchange", exchange, f"{text} is at home on {instrument.exchange}: name that or none"
-        )
+        raise SymbolError("exchange", exchange, f"{text} is at home on {instrument.exchange}: name that or none")
     return instrument
 
 
 def read_symbol(text: str, default_exchange: str) -> Instrument:
     """Read one stripped symbol; ``default_exchange`` holds for names without a home of their own."""
     if "?" in text or ":" in text:
-        raise SymbolError(
-            "symbol", text, "one instrument; '?' and ':' belong to combos, which parse_legs reads"
-        )
+        raise SymbolError("symbol", text, "one instrument; '?' and ':' belong to combos, which parse_legs reads")
     if "_" in text:
         return parse_canonical(text, default_exchange)
     if is_occ(text):

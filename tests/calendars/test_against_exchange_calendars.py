@@ -28,10 +28,7 @@ def oracles():
         # The oracle's own pandas idioms may be deprecated; that is not ours to fail on.
         warnings.simplefilter("ignore")
         library = pytest.importorskip("exchange_calendars")
-        return {
-            code: library.get_calendar(code, start="2015-01-01", end=end)
-            for code, end in set(ORACLES.values())
-        }
+        return {code: library.get_calendar(code, start="2015-01-01", end=end) for code, end in set(ORACLES.values())}
 
 
 def oracle_schedule(calendar) -> dict[str, tuple[dt.datetime, dt.datetime]]:

@@ -81,9 +81,7 @@ def test_sessions_clock_is_fractional_business_days(stretch):
     start = dt.datetime.combine(first, dt.time())
     seconds = ((last - first).days + 1) * 86_400
     for _ in range(2_000):
-        a, b = (
-            start + dt.timedelta(seconds=s) for s in sorted((rng.randrange(seconds), rng.randrange(seconds)))
-        )
+        a, b = (start + dt.timedelta(seconds=s) for s in sorted((rng.randrange(seconds), rng.randrange(seconds))))
         a_us, b_us = (to_epoch_us(t.replace(tzinfo=zone)) for t in (a, b))
         expected = twin.between(a, b)
         assert clock.years_between(a_us, b_us) * 252 == pytest.approx(expected, rel=1e-12, abs=1e-12)
@@ -143,9 +141,7 @@ def test_calendar_clock_is_the_same_everywhere():
 
 def test_long_dated_option():
     nse = get_calendar("NSE")
-    years = get_clock("sessions", "NSE").years_between(
-        at("2026-11-23"), to_epoch_us(nse.expiry_instant("2060-12-30"))
-    )
+    years = get_clock("sessions", "NSE").years_between(at("2026-11-23"), to_epoch_us(nse.expiry_instant("2060-12-30")))
     assert 34 < years < 36.5
 
 
@@ -163,9 +159,7 @@ every_clock = pytest.mark.parametrize(
 @given(a=instants, b=instants, c=instants)
 def test_additive(clock, a, b, c):
     direct = clock.years_between(a, c)
-    assert clock.years_between(a, b) + clock.years_between(b, c) == pytest.approx(
-        float(direct), abs=1e-13, rel=1e-14
-    )
+    assert clock.years_between(a, b) + clock.years_between(b, c) == pytest.approx(float(direct), abs=1e-13, rel=1e-14)
     assert clock.years_between(c, a) == -direct
     assert clock.years_between(a, a) == 0.0
 
@@ -232,9 +226,7 @@ def test_identity():
 def test_tau_at():
     clock = get_clock("sessions", "NSE")
     instant = dt.datetime(2026, 8, 3, 12, tzinfo=KOLKATA)
-    assert (
-        clock.tau_at(instant) == clock.tau(to_epoch_us(instant)) == clock.tau_at(instant.astimezone(dt.UTC))
-    )
+    assert clock.tau_at(instant) == clock.tau(to_epoch_us(instant)) == clock.tau_at(instant.astimezone(dt.UTC))
     assert type(clock.tau_at(instant)) is float
     with pytest.raises(ValueError, match="zone-aware"):
         clock.tau_at(dt.datetime(2026, 8, 3, 12))

@@ -32,9 +32,7 @@ def regular_minutes(venue: str, day: str) -> int:
 
 
 @venues
-@pytest.mark.parametrize(
-    ("name", "column"), [("hours", "from_date"), ("holidays", "date"), ("special", "date")]
-)
+@pytest.mark.parametrize(("name", "column"), [("hours", "from_date"), ("holidays", "date"), ("special", "date")])
 def test_dates_are_in_order_and_unique(venue, name, column):
     days = [date.fromisoformat(row[column]) for row in rows(venue, f"{name}.csv")]
     assert days == sorted(set(days))
@@ -84,9 +82,7 @@ def test_special_sessions_differ_from_regular_ones(venue):
 
 
 def test_only_the_muhurat_of_2026_is_unverified():
-    unverified = [
-        row["date"] for v in VENUES for row in rows(v, "special.csv") if "unverified" in row["source"]
-    ]
+    unverified = [row["date"] for v in VENUES for row in rows(v, "special.csv") if "unverified" in row["source"]]
     assert unverified == ["2026-11-08", "2026-11-08"]
 
 

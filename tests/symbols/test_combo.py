@@ -80,8 +80,7 @@ def test_adjusted_contracts_are_not_merged() -> None:
 
 def test_legs_keep_their_own_underlying_expiry_and_exchange() -> None:
     legs = parse_legs(
-        "NIFTY_OPT_20250130_CALL_23500?1:SENSEX_OPT_20250128_CALL_76000?-1"
-        ":NIFTY_FUT_20250227__?-1:TCS_STK___?10"
+        "NIFTY_OPT_20250130_CALL_23500?1:SENSEX_OPT_20250128_CALL_76000?-1:NIFTY_FUT_20250227__?-1:TCS_STK___?10"
     )
     option, other, future, share = (leg.instrument for leg in legs)
     assert isinstance(option, Option)

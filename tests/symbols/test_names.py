@@ -40,9 +40,7 @@ def test_index_names(name: str, index: Index) -> None:
     assert parse_symbol(format_symbol(index)) == index
 
 
-@pytest.mark.parametrize(
-    "name", ["NIFTYBEES", "BANKBEES", "NIFTYETF", "SENSEXETF", "SETFNIF50", "VIXY", "SPXL"]
-)
+@pytest.mark.parametrize("name", ["NIFTYBEES", "BANKBEES", "NIFTYETF", "SENSEXETF", "SETFNIF50", "VIXY", "SPXL"])
 def test_names_that_contain_an_index_name_are_shares(name: str) -> None:
     assert find_index(name) is None
     assert parse_underlying_name(name) == Equity(name)
@@ -100,9 +98,7 @@ def test_unknown_exchange(read: object) -> None:
     assert caught.value.field == "exchange"
 
 
-@pytest.mark.parametrize(
-    "text", ["", "tcs", "TCS?1", "A:B", "NIFTY_FUT_20250130__", "BF/B", 7, None, float("nan")]
-)
+@pytest.mark.parametrize("text", ["", "tcs", "TCS?1", "A:B", "NIFTY_FUT_20250130__", "BF/B", 7, None, float("nan")])
 def test_what_is_not_a_name(text: str) -> None:
     with pytest.raises(SymbolError):
         parse_underlying_name(text)

@@ -45,9 +45,7 @@ share_roots = st.one_of(
 )
 dates = st.dates(min_value=date(2000, 1, 1), max_value=date(2099, 12, 31))
 # Months whose third Friday is a session: Good Friday and Juneteenth have their own test.
-monthly_dates = st.builds(
-    _third_friday, st.integers(2016, 2028), st.sampled_from([1, 2, 5, 7, 8, 9, 10, 11, 12])
-)
+monthly_dates = st.builds(_third_friday, st.integers(2016, 2028), st.sampled_from([1, 2, 5, 7, 8, 9, 10, 11, 12]))
 listed = st.one_of(
     st.tuples(share_roots, dates),
     st.tuples(st.sampled_from(ANY_DATE_ROOTS), dates),
@@ -70,9 +68,7 @@ def test_text_to_option_and_back(root_and_date: tuple[str, date], right: str, th
 
 
 def test_examples() -> None:
-    spxw = Option(
-        Index("SPX", "US"), date(2023, 1, 13), Right.PUT, 3965.0, 100.0, Style.EUROPEAN, Settlement.CLOSE
-    )
+    spxw = Option(Index("SPX", "US"), date(2023, 1, 13), Right.PUT, 3965.0, 100.0, Style.EUROPEAN, Settlement.CLOSE)
     assert parse_symbol("SPXW  230113P03965000") == spxw
     assert parse_symbol("SPXW230113P03965000") == spxw
     assert format_symbol(spxw) == "SPXW_OPT_20230113_PUT_3965"
