@@ -31,7 +31,7 @@ demo: $(READY)
 	@$(BIN)/attribution demo
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -45,6 +45,7 @@ format: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m pytest benchmarks/test_small_units.py --benchmark-columns=median,iqr,rounds --benchmark-sort=name
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .numba_cache .benchmarks

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TypeAlias, TypeVar
 
+from attribution.calendars import get_calendar
 from attribution.instruments import Equity, Future, Index, Option, Settlement
 from attribution.market.quotes import (
     Answer,
@@ -187,11 +188,13 @@ def _underlying_prices(tasks: Sequence[LegTask], market: Market) -> None:
 
 def _ends_at_close(place: Place) -> bool:
     task, _, end = place
-    kind = task.ending(end).kind
-    if kind is EndKind.PAYOFF:
-        instrument = task.item.leg.instrument
+    ending, instrument = task.ending(end), task.item.leg.instrument
+    if ending.kind is EndKind.PAYOFF:
         return isinstance(instrument, Future | Option) and instrument.settlement is Settlement.CLOSE
-    return kind is EndKind.CLOSE
+    if ending.kind is EndKind.FILL:  # the close of the session is also the price at its last instant
+        session = get_calendar(instrument.exchange).session_on(ending.session)
+        return session is not None and ending.at == session.close
+    return ending.kind is EndKind.CLOSE
 
 
 def _ends_now(place: Place) -> bool:

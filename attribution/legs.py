@@ -18,7 +18,7 @@ from attribution.kernels.codes import LegFlag, LegStatus
 from attribution.market.quotes import Answer, Missing, Price, PriceKind, Why
 from attribution.status import Flag, Status
 from attribution.symbols import is_adjusted, underlying_symbol
-from attribution.underlying import PlaysSpot, UnderlyingMove, resolve, unknown, values
+from attribution.underlying import PlaysSpot, UnderlyingMove, is_daily, resolve, unknown, values
 from attribution.window import EndKind, Phase
 
 __all__ = ["LegOutcome", "Model", "solve"]
@@ -342,6 +342,8 @@ def _flags_of(task: LegTask, code: int) -> tuple[Flag, ...]:
     prices = task.answers[What.PRICE]
     if any(isinstance(a, Price) and a.kind is PriceKind.SETTLEMENT for a in prices):
         flags.append(Flag.SETTLEMENT_AS_CLOSE)
+    if any(is_daily(answer) for what in (What.SPOT, What.FORWARD) for answer in task.answers[what]):
+        flags.append(Flag.DAILY_PRICE)
     if _provisional(task):
         flags.append(Flag.PROVISIONAL)
     return tuple(flags)

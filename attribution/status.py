@@ -84,6 +84,7 @@ class Flag(StrEnum):
     AMERICAN_AS_EUROPEAN = "american_as_european"
     ADJUSTED_CONTRACT = "adjusted_contract"
     SETTLEMENT_AS_CLOSE = "settlement_as_close"
+    DAILY_PRICE = "daily_price"
     COMBO_GAP = "combo_gap"
     PARTLY_CLOSED = "partly_closed"
     PROVISIONAL = "provisional"
@@ -115,6 +116,9 @@ _FLAG_ADVICE = {
         "A corporate action changed what the contract delivers: its underlying is the deliverable, not the share."
     ),
     Flag.SETTLEMENT_AS_CLOSE: "The contract did not trade; its settlement price stands in for the close.",
+    Flag.DAILY_PRICE: (
+        "A price of the underlying was given for the date only, and was taken for an instant of that date."
+    ),
     Flag.COMBO_GAP: "The row's net price and the sum of its legs differ; the change is in spread_attrib.",
     Flag.PARTLY_CLOSED: "Part of the quantity was closed; the closed and the open part were explained separately.",
     Flag.PROVISIONAL: "The window or an expiry lies beyond the last published holiday list.",

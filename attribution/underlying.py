@@ -13,7 +13,7 @@ from enum import StrEnum
 from attribution.market.quotes import Answer, Missing, Price, PriceKind, Why
 from attribution.market.source import merge_missing
 
-__all__ = ["PlaysSpot", "UnderlyingMove", "resolve", "unknown", "values"]
+__all__ = ["PlaysSpot", "UnderlyingMove", "is_daily", "resolve", "unknown", "values"]
 
 
 class PlaysSpot(StrEnum):
@@ -56,16 +56,33 @@ def resolve(
     if spot_gap is not None and forward_gap is not None:
         # Who lacks the spot lacks the forward as a rule; only an outage is worth a second sentence.
         return merge_missing(spot_gap, forward_gap) if forward_gap.why is Why.FAILED else spot_gap
-    if forward_gap is not None:
-        s0, s1 = values(spot)
-        return UnderlyingMove(s0, 0.0, s1, 0.0, PlaysSpot.SPOT)
-    f0, f1 = values(ends)
+    plays = _who_plays(spot, ends, spot_gap, forward_gap)
+    (s0, s1), (f0, f1) = values(spot), values(ends)
     discounted0, discounted1 = f0 / growth[0], f1 if expires else f1 / growth[1]
+    if plays is PlaysSpot.SPOT:
+        return UnderlyingMove(s0, 0.0, s1, 0.0, plays)
+    if plays is PlaysSpot.FUTURE:
+        return UnderlyingMove(discounted0, 0.0, discounted1, 0.0, plays)
+    return UnderlyingMove(s0, discounted0 - s0, s1, 0.0 if expires else discounted1 - s1, plays)
+
+
+def _who_plays(
+    spot: tuple[Answer, Answer], forward: tuple[Answer, Answer], spot_gap: Missing | None, forward_gap: Missing | None
+) -> PlaysSpot:
+    """Both, where both are of the same instants: a daily value beside an exact one makes no basis."""
+    if forward_gap is not None:
+        return PlaysSpot.SPOT
     if spot_gap is not None:
-        return UnderlyingMove(discounted0, 0.0, discounted1, 0.0, PlaysSpot.FUTURE)
-    s0, s1 = values(spot)
-    basis1 = 0.0 if expires else discounted1 - s1
-    return UnderlyingMove(s0, discounted0 - s0, s1, basis1, PlaysSpot.SPOT_AND_FUTURE)
+        return PlaysSpot.FUTURE
+    daily = [(is_daily(s), is_daily(f)) for s, f in zip(spot, forward, strict=True)]
+    if all(of_spot == of_forward for of_spot, of_forward in daily):
+        return PlaysSpot.SPOT_AND_FUTURE
+    return PlaysSpot.FUTURE if any(of_spot for of_spot, _ in daily) else PlaysSpot.SPOT
+
+
+def is_daily(answer: Answer) -> bool:
+    """Whether a price stands for a whole date, not for the instant asked."""
+    return isinstance(answer, Price) and answer.kind is PriceKind.DAILY
 
 
 def values(ends: tuple[Answer, Answer]) -> tuple[float, float]:

@@ -13,7 +13,22 @@ from typing import Literal, TypeAlias
 
 from attribution.instruments import Instrument
 
-__all__ = ["Answer", "CloseOf", "FillOf", "Missing", "Price", "PriceAt", "PriceKind", "QuoteOf", "Side", "Why"]
+__all__ = [
+    "Answer",
+    "Bar",
+    "Bars",
+    "BarsOf",
+    "Book",
+    "CloseOf",
+    "FillOf",
+    "Missing",
+    "Price",
+    "PriceAt",
+    "PriceKind",
+    "QuoteOf",
+    "Side",
+    "Why",
+]
 
 Side: TypeAlias = Literal["entry", "exit"]
 
@@ -33,6 +48,10 @@ class PriceKind(StrEnum):
     """Official settlement price, where there was no trade to make a close."""
     MARK = "mark"
     """A current mark: the middle of bid and ask, or what the row carries as ``mtm``."""
+    LAST = "last"
+    """The last trade, where there was no two-sided quote or no completed bar to take."""
+    BAR = "bar"
+    """Close of the last 1-minute bar that had ended."""
     PAYOFF = "payoff"
     """Computed from the final settlement value of the underlying."""
 
@@ -41,13 +60,15 @@ class PriceKind(StrEnum):
 class Price:
     """An observed price. [currency per unit]
 
-    ``source`` says who stated it; ``time`` when it was observed (None: not known).
+    ``source`` says who stated it; ``time`` when it was observed (None: not known). Of a fill, ``quantity`` is
+    how many units were filled at it, without sign (None: not known, or not a fill).
     """
 
     value: float
     source: str
     kind: PriceKind
     time: datetime | None = None
+    quantity: float | None = None
 
 
 class Why(StrEnum):
@@ -70,6 +91,51 @@ class Missing:
 
 
 Answer: TypeAlias = Price | Missing
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """What a vendor shows of an instrument now. [currency per unit] None where it shows nothing.
+
+    A 0.00 that means "none" is None here: the adapter knows its vendor. ``time`` is when it was observed.
+    """
+
+    bid: float | None
+    ask: float | None
+    last: float | None
+    time: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One minute of trading: ``start`` is its zone-aware beginning. [currency per unit]"""
+
+    start: datetime
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """The 1-minute bars of one session, in order of time, each minute once; minutes without a trade have none.
+
+    ``complete`` says that the session was over when they were read, so that they will never change.
+    """
+
+    bars: tuple[Bar, ...]
+    source: str
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BarsOf:
+    """The 1-minute bars of an instrument on a session."""
+
+    instrument: Instrument
+    session: date
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar, runtime_checkable
 
 from attribution.errors import BrokerError
-from attribution.market.quotes import Answer, CloseOf, FillOf, Missing, Price, PriceAt, QuoteOf, Why
+from attribution.market.quotes import Answer, Bars, BarsOf, CloseOf, FillOf, Missing, Price, PriceAt, QuoteOf, Why
 
-__all__ = ["Broker", "CloseSource", "FillSource", "Market", "PriceSource", "QuoteSource"]
+__all__ = ["BarSource", "Broker", "CloseSource", "FillSource", "Market", "PriceSource", "QuoteSource"]
 
 
 @runtime_checkable
@@ -72,6 +72,20 @@ class FillSource(Protocol):
 
     def fills(self, wanted: Sequence[FillOf]) -> Sequence[Answer]:
         """Answer each question, in order."""
+        ...
+
+
+@runtime_checkable
+class BarSource(Protocol):
+    """Knows whole sessions of 1-minute bars; from one of them every instant of its day can be priced."""
+
+    @property
+    def name(self) -> str:
+        """How messages call this source."""
+        ...
+
+    def minute_bars(self, wanted: Sequence[BarsOf]) -> Sequence[Bars | Missing]:
+        """Answer each question, in order; a session without a trade is a ``Missing``."""
         ...
 
 

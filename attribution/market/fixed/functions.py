@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from attribution.calendars import get_calendar
 from attribution.errors import TradeError
 from attribution.instruments import Equity, Future, Index
 from attribution.market.fixed.values import (
@@ -24,7 +25,7 @@ class PriceFunction:
     """Underlying prices from a callable ``(underlying_symbol, exchange, time) -> price``.
 
     It is called with the canonical symbol of an underlying (``"NIFTY_IND___"``), its exchange code and a
-    zone-aware datetime, once per distinct question of a batch; nothing is remembered between batches. It may
+    datetime in that exchange's zone, once per distinct question of a batch; nothing is remembered between batches. It may
     return a number, an :class:`UnderlyingPrice`, a pair (spot, forward), or None for "not known".
     """
 
@@ -53,7 +54,8 @@ class PriceFunction:
         if not isinstance(instrument, Equity | Index | Future):
             return Missing("the callable is asked for underlyings only")
         underlying = underlying_of(instrument)
-        key = (format_symbol(underlying), underlying.exchange, ask.at)
+        at = ask.at.astimezone(get_calendar(underlying.exchange).zone)
+        key = (format_symbol(underlying), underlying.exchange, at)
         if key not in seen:
             seen[key] = self._ask(*key)
         quoted = seen[key]

@@ -96,6 +96,8 @@ class PriceTable:
                 yield series
 
     def _find(self, instrument: Instrument, at: datetime) -> tuple[object, datetime, bool] | Missing:
+        # A date is a date of the instrument's own exchange, whatever zone the question came in.
+        at = at.astimezone(get_calendar(instrument.exchange).zone)
         day = at.date()
         crowded = 0
         for series in self._series_of(instrument):
