@@ -25,8 +25,8 @@ class PriceFunction:
     """Underlying prices from a callable ``(underlying_symbol, exchange, time) -> price``.
 
     It is called with the canonical symbol of an underlying (``"NIFTY_IND___"``), its exchange code and a
-    datetime in that exchange's zone, once per distinct question of a batch; nothing is remembered between batches. It may
-    return a number, an :class:`UnderlyingPrice`, a pair (spot, forward), or None for "not known".
+    datetime in that exchange's zone, once per distinct question of a batch; nothing is remembered between
+    batches. It may return a number, an :class:`UnderlyingPrice`, a pair (spot, forward), or None for "not known".
     """
 
     def __init__(self, function: Callable[[str, str, datetime], SpotValue], name: str = "spot_prices") -> None:
