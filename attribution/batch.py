@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from numbers import Real
 from typing import Any
 
-from attribution.calendars import CLOCK_NAMES, ExchangeCalendar, get_calendar
+from attribution.calendars import ExchangeCalendar, get_calendar
 from attribution.combo import combo_gap, exceeds_tolerance
 from attribution.errors import AttributionError, MarketDataError, NoSourceError, TradeError
 from attribution.gather import LegTask, gather
 from attribution.instruments import Future, Option
-from attribution.legs import LegOutcome, Model, solve
+from attribution.legs import LegOutcome, solve
 from attribution.market.source import Market
+from attribution.model import Model
 from attribution.result import TradeOutcome, failed_result, result_of
 from attribution.status import Status
 from attribution.trade import Trade, as_instant
@@ -31,19 +30,6 @@ class Job:
     trade: Trade
     now: datetime
     day: bool
-
-
-def check_model(model: Model) -> Model:
-    """Return the model, or raise ``ValueError`` for what the kernels do not see."""
-    for name in ("rate", "dividend_yield", "price_tick"):
-        value = getattr(model, name)
-        if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
-            raise ValueError(f"{name}={value!r}: must be a finite number")
-    if model.price_tick < 0.0:
-        raise ValueError(f"price_tick={model.price_tick!r}: must not be negative")
-    if model.clock not in CLOCK_NAMES:
-        raise ValueError(f"clock={model.clock!r}: must be one of {', '.join(map(repr, CLOCK_NAMES))}")
-    return model
 
 
 def read_trade(row: object) -> Trade | AttributionError:

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
-from attribution.batch import Job, check_model, explain, last_session, read_trade
+from attribution.batch import Job, explain, last_session, read_trade
 from attribution.calendars import ExchangeCalendar, get_calendar
 from attribution.errors import AttributionError, CalendarError
-from attribution.legs import Model
 from attribution.market.given import LegPrices, SpotPrices, market_of
 from attribution.market.source import Broker
+from attribution.model import Model, check_model
 from attribution.single import DEFAULT_ORDER, symbol_of
 from attribution.trade import Trade, as_instant
 from attribution.window import end_of_day, fill_session

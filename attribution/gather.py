@@ -7,12 +7,12 @@ is the business of the :class:`~attribution.market.source.Market`.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import TypeAlias, TypeVar
 
 from attribution.calendars import get_calendar
-from attribution.instruments import Equity, Future, Index, Option, Settlement
+from attribution.instruments import Future, Instrument, Option, Right, Settlement
 from attribution.market.quotes import (
     Answer,
     CloseOf,
@@ -26,6 +26,7 @@ from attribution.market.quotes import (
     Why,
 )
 from attribution.market.source import Market, merge_missing
+from attribution.parity import parity_is_sound
 from attribution.symbols import same_expiry_future, underlying_of
 from attribution.trade import Part, PricedLeg, Trade
 from attribution.window import Ending, EndKind, Phase, Window
@@ -36,11 +37,13 @@ UNASKED = Missing("not asked for", Why.NO_SOURCE)
 
 
 class What(IntEnum):
-    """The three prices that each end of a leg may need."""
+    """The prices that each end of a leg may need; the last two only for a parity forward."""
 
     PRICE = 0
     SPOT = 1
     FORWARD = 2
+    CALL = 3
+    PUT = 4
 
 
 def _blank() -> list[list[Answer]]:
@@ -70,6 +73,11 @@ class LegTask:
         """Return the start (0) or end (1) of the window."""
         return self.window.end if end else self.window.start
 
+    def where(self, end: int) -> str:
+        """Tell which end of the window is meant, for a reader of messages."""
+        ending = self.ending(end)
+        return f"at {ending.at:%Y-%m-%d %H:%M:%S} ({'end' if end else 'start'} of the window, {ending.kind.value})"
+
     def settle(self, what: What, end: int, answer: Answer) -> None:
         """Record an answer; an absence is told beside the absences before it."""
         before = self.answers[what][end]
@@ -91,6 +99,8 @@ def gather(tasks: Sequence[LegTask], market: Market) -> None:
     live = [task for task in tasks if task.window.phase is Phase.LIVE]
     _leg_prices(live, market)
     _underlying_prices(live, market)
+    if market.asks_parity:
+        _parity_prices(live, market)
 
 
 def _ask(places: Iterable[tuple[Place, Question]], ask: Callable[[Sequence[Question]], list[Answer]]) -> None:
@@ -169,7 +179,7 @@ def _closes(ends: Iterable[tuple[LegTask, int]]) -> Iterable[tuple[Place, CloseO
 
 def _underlying_prices(tasks: Sequence[LegTask], market: Market) -> None:
     """Spot for futures and options; beside it, for options, the future that expires with them."""
-    places: list[tuple[Place, Equity | Index | Future]] = []
+    places: list[tuple[Place, Instrument]] = []
     for task in tasks:
         instrument = task.item.leg.instrument
         if isinstance(instrument, Future | Option):
@@ -178,12 +188,37 @@ def _underlying_prices(tasks: Sequence[LegTask], market: Market) -> None:
             # At expiry the forward is the settlement value itself: nothing to ask.
             alive = [end for end in (0, 1) if task.ending(end).kind is not EndKind.PAYOFF]
             places += [((task, What.FORWARD, end), same_expiry_future(instrument)) for end in alive]
-    # At a close the official one comes first: a price of some other instant of that date is only a stopgap.
+    _ask_as_of_end(places, market)
+
+
+def _ask_as_of_end(places: list[tuple[Place, Instrument]], market: Market) -> None:
+    """Ask the price that an instrument had at the end of a window it stands beside.
+
+    At a close the official one comes first: a price of some other instant of that date is only a stopgap.
+    """
     _ask(((p, CloseOf(i, p[0].ending(p[2]).session)) for p, i in places if _ends_at_close(p)), market.closes)
     places = [(p, i) for p, i in places if p[0].lacks(p[1], p[2])]
     _ask(((p, PriceAt(i, p[0].ending(p[2]).at)) for p, i in places), market.prices_at)
     places = [(p, i) for p, i in places if p[0].lacks(p[1], p[2]) and _ends_now(p)]
     _ask(((p, QuoteOf(i, p[0].ending(p[2]).at)) for p, i in places), market.quotes)
+
+
+def _parity_prices(tasks: Sequence[LegTask], market: Market) -> None:
+    """Call and put of an option's strike, where it has no future and lies near enough to the money."""
+    places: list[tuple[Place, Instrument]] = []
+    for task in tasks:
+        option = task.item.leg.instrument
+        if not isinstance(option, Option):
+            continue
+        alive = [end for end in (0, 1) if task.ending(end).kind is not EndKind.PAYOFF]
+        if not any(task.lacks(What.FORWARD, end) for end in alive):
+            continue
+        for end in alive:
+            spot = task.answers[What.SPOT][end]
+            if isinstance(spot, Missing) or parity_is_sound(option.strike, spot.value):
+                places.append(((task, What.CALL, end), replace(option, right=Right.CALL)))
+                places.append(((task, What.PUT, end), replace(option, right=Right.PUT)))
+    _ask_as_of_end(places, market)
 
 
 def _ends_at_close(place: Place) -> bool:

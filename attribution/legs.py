@@ -15,30 +15,17 @@ from attribution.gather import LegTask, What
 from attribution.instruments import Future, Option, Style
 from attribution.kernels import LegEffects, attribute_legs
 from attribution.kernels.codes import LegFlag, LegStatus
-from attribution.market.quotes import Answer, Missing, Price, PriceKind, Why
+from attribution.market.quotes import Missing, Price, PriceKind, Why
+from attribution.model import Model
 from attribution.status import Flag, Status
-from attribution.symbols import is_adjusted, underlying_symbol
-from attribution.underlying import PlaysSpot, UnderlyingMove, is_daily, resolve, unknown, values
+from attribution.symbols import is_adjusted
+from attribution.underlying import PlaysSpot, UnderlyingMove, find_move, is_daily
 from attribution.window import EndKind, Phase
 
-__all__ = ["LegOutcome", "Model", "solve"]
+__all__ = ["LegOutcome", "solve"]
 
 NAN = math.nan
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """How a call wants its legs explained; validated by the kernels' door."""
-
-    method: str = "waterfall"
-    order: tuple[str, ...] = ("time", "spot", "spread", "vol")
-    steps: int = 16
-    clock: str = "sessions"
-    rate: float = 0.0
-    dividend_yield: float = 0.0
-    detail: bool = False
-    price_tick: float = 0.0
 
 
 @dataclass(slots=True)
@@ -148,8 +135,7 @@ def _prepare(task: LegTask, time0: float, time1: float, model: Model) -> LegOutc
         return LegOutcome(task, status, flags=_flags_of(task, 0), **zeros)  # type: ignore[arg-type]
     outcome = LegOutcome(task, Status.OK)
     gaps = [gap for end in (0, 1) if (gap := _leg_price(task, outcome, end)) is not None]
-    growth = (_growth(time0, model), _growth(time1, model))
-    move = _move(task, outcome, growth)
+    move = find_move(task, (outcome.price0, outcome.price1), (time0, time1), model)
     if task.window.end.kind is EndKind.PAYOFF and not isinstance(move, Missing):
         outcome.price1 = _payoff(task, move.spot1)
     outcome.pnl = task.position * (outcome.price1 - outcome.price0) + 0.0
@@ -158,7 +144,7 @@ def _prepare(task: LegTask, time0: float, time1: float, model: Model) -> LegOutc
     if gaps:
         return _missing(outcome, gaps)
     assert not isinstance(move, Missing)
-    return _inputs(outcome, move, time0, time1, growth)
+    return _inputs(outcome, move, time0, time1, (model.growth(time0), model.growth(time1)))
 
 
 def _missing(outcome: LegOutcome, gaps: Sequence[Missing]) -> LegOutcome:
@@ -169,16 +155,6 @@ def _missing(outcome: LegOutcome, gaps: Sequence[Missing]) -> LegOutcome:
     return outcome
 
 
-def _growth(years: float, model: Model) -> float:
-    carry = model.rate - model.dividend_yield
-    return 1.0 if carry == 0.0 or math.isnan(years) else math.exp(carry * years)
-
-
-def _where(task: LegTask, end: int) -> str:
-    ending = task.ending(end)
-    return f"at {ending.at:%Y-%m-%d %H:%M:%S} ({'end' if end else 'start'} of the window, {ending.kind.value})"
-
-
 def _leg_price(task: LegTask, outcome: LegOutcome, end: int) -> Missing | None:
     """Read the leg's own price at an end; say what is missing of it."""
     if task.ending(end).kind is EndKind.PAYOFF:
@@ -186,11 +162,11 @@ def _leg_price(task: LegTask, outcome: LegOutcome, end: int) -> Missing | None:
     answer = task.answers[What.PRICE][end]
     leg = task.item.leg
     if isinstance(answer, Missing):
-        return Missing(f"price of {leg.symbol} {_where(task, end)}: {answer.reason}", answer.why)
+        return Missing(f"price of {leg.symbol} {task.where(end)}: {answer.reason}", answer.why)
     linear = not isinstance(leg.instrument, Option)
     if answer.value < 0.0 or (linear and answer.value == 0.0):
         allowed = "positive" if linear else "zero or positive"
-        raise TradeError(f"price of {leg.symbol} {_where(task, end)}", answer.value, f"must be {allowed}")
+        raise TradeError(f"price of {leg.symbol} {task.where(end)}", answer.value, f"must be {allowed}")
     if end:
         outcome.price1 = answer.value
     else:
@@ -203,59 +179,6 @@ def _payoff(task: LegTask, settlement: float) -> float:
     if isinstance(instrument, Option):
         return max(instrument.right * (settlement - instrument.strike), 0.0)
     return settlement
-
-
-def _move(task: LegTask, outcome: LegOutcome, growth: tuple[float, float]) -> UnderlyingMove | Missing:
-    instrument = task.item.leg.instrument
-    if not isinstance(instrument, Future | Option):
-        return UnderlyingMove(outcome.price0, 0.0, outcome.price1, 0.0, PlaysSpot.OWN)
-    spot = (_spot(task, 0), _spot(task, 1))
-    growing = _future_move if isinstance(instrument, Future) else _option_move
-    move = growing(task, outcome, spot, growth)
-    if isinstance(move, Missing) and not any(isinstance(answer, Missing) for answer in spot):
-        # Both were found, and yet they cannot be compared: say of what.
-        return Missing(f"underlying price of {underlying_symbol(instrument)}: {move.reason}", move.why)
-    return move
-
-
-def _future_move(
-    task: LegTask, outcome: LegOutcome, spot: tuple[Answer, Answer], _: tuple[float, float]
-) -> UnderlyingMove | Missing:
-    """The basis of a future is its own price less the spot; at its expiry there is none."""
-    gap = unknown(spot, instant=_is_instant(task))
-    if gap is not None:
-        return gap
-    s0, s1 = values(spot)
-    basis1 = 0.0 if task.window.end.kind is EndKind.PAYOFF else outcome.price1 - s1
-    return UnderlyingMove(s0, outcome.price0 - s0, s1, basis1, PlaysSpot.SPOT_AND_FUTURE)
-
-
-def _option_move(
-    task: LegTask, _: LegOutcome, spot: tuple[Answer, Answer], growth: tuple[float, float]
-) -> UnderlyingMove | Missing:
-    first, last = task.answers[What.FORWARD]
-    forward = (_positive(first), _positive(last))
-    expires = task.window.end.kind is EndKind.PAYOFF
-    return resolve(spot, forward, growth, expires=expires, instant=_is_instant(task))
-
-
-def _is_instant(task: LegTask) -> bool:
-    return task.window.start.at == task.window.end.at
-
-
-def _spot(task: LegTask, end: int) -> Answer:
-    """The spot found at an end; where it is missing, with its place told."""
-    answer = task.answers[What.SPOT][end]
-    if isinstance(answer, Missing):
-        symbol = underlying_symbol(task.item.leg.instrument)
-        return Missing(f"underlying price of {symbol} {_where(task, end)}: {answer.reason}", answer.why)
-    return _positive(answer)
-
-
-def _positive(answer: Answer) -> Answer:
-    if isinstance(answer, Price) and not answer.value > 0.0:
-        raise TradeError(f"underlying price ({answer.source})", answer.value, "must be positive")
-    return answer
 
 
 def _inputs(
@@ -317,7 +240,7 @@ def _take(outcome: LegOutcome, effects: LegEffects, i: int) -> None:
     outcome.flags = _flags_of(outcome.task, int(effects.flags[i]))
     if code is LegStatus.NO_START_VOL:
         outcome.status = Status.NO_START_VOL
-        outcome.reasons = (f"no implied vol of {outcome.task.item.leg.symbol} {_where(outcome.task, 0)}",)
+        outcome.reasons = (f"no implied vol of {outcome.task.item.leg.symbol} {outcome.task.where(0)}",)
     elif code is not LegStatus.OK:
         raise AssertionError(f"the kernel refused inputs that were checked: {outcome!r}")
     # "+ 0.0" turns the −0.0 of a short position into a plain zero.

@@ -11,8 +11,9 @@ from typing import Any
 from attribution.errors import AttributionError, CalendarError, NoSourceError
 from attribution.gather import What
 from attribution.instruments import Future, Option
-from attribution.legs import LegOutcome, Model
+from attribution.legs import LegOutcome
 from attribution.market.quotes import Price, PriceKind
+from attribution.model import Model
 from attribution.status import Flag, Status, worst
 from attribution.symbols import underlying_symbol
 from attribution.trade import Trade
@@ -207,7 +208,7 @@ def _part_result(leg: LegOutcome) -> dict[str, Any]:
 def _sources(leg: LegOutcome) -> dict[str, dict[str, Any]]:
     """Who stated each price, what sort it is, and how old it was at the end it stands for. [seconds]"""
     told = {}
-    for what in What:
+    for what in (What.PRICE, What.SPOT, What.FORWARD):
         for end in (0, 1):
             answer = leg.task.answers[what][end]
             if isinstance(answer, Price):

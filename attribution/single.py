@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from attribution.batch import check_model, explain, explain_one, job_of, jobs_of
-from attribution.legs import Model
+from attribution.batch import explain, explain_one, job_of, jobs_of
 from attribution.market.given import LegPrices, SpotPrices, market_of
 from attribution.market.source import Broker
+from attribution.model import Model, check_model
 from attribution.trade import Trade
 
 __all__ = ["calculate_attribution_for_trade", "calculate_attribution_for_trades"]

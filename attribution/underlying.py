@@ -10,10 +10,17 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
+from attribution.errors import TradeError
+from attribution.gather import LegTask, What
+from attribution.instruments import Future, Option
 from attribution.market.quotes import Answer, Missing, Price, PriceKind, Why
 from attribution.market.source import merge_missing
+from attribution.model import Model
+from attribution.parity import parity_forward
+from attribution.symbols import underlying_symbol
+from attribution.window import EndKind
 
-__all__ = ["PlaysSpot", "UnderlyingMove", "is_daily", "resolve", "unknown", "values"]
+__all__ = ["PlaysSpot", "UnderlyingMove", "find_move", "is_daily", "resolve", "unknown", "values"]
 
 
 class PlaysSpot(StrEnum):
@@ -23,6 +30,8 @@ class PlaysSpot(StrEnum):
     SPOT = "spot"
     FUTURE = "future"
     SPOT_AND_FUTURE = "spot and future"
+    PARITY = "parity forward"
+    SPOT_AND_PARITY = "spot and parity forward"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +45,79 @@ class UnderlyingMove:
     plays: PlaysSpot
 
 
+def find_move(
+    task: LegTask, prices: tuple[float, float], times: tuple[float, float], model: Model
+) -> UnderlyingMove | Missing:
+    """Return what moved under a leg, from the prices gathered for it, or why that is not known.
+
+    ``prices`` are the leg's own at both ends [currency per unit], ``times`` its years to expiry there.
+    """
+    instrument = task.item.leg.instrument
+    if not isinstance(instrument, Future | Option):
+        return UnderlyingMove(prices[0], 0.0, prices[1], 0.0, PlaysSpot.OWN)
+    spot = (_spot(task, 0), _spot(task, 1))
+    if isinstance(instrument, Future):
+        move = _future_move(task, prices, spot)
+    else:
+        move = _option_move(task, instrument, spot, times, model)
+    if isinstance(move, Missing) and not any(isinstance(answer, Missing) for answer in spot):
+        # Both were found, and yet they cannot be compared: say of what.
+        return Missing(f"underlying price of {underlying_symbol(instrument)}: {move.reason}", move.why)
+    return move
+
+
+def _future_move(task: LegTask, prices: tuple[float, float], spot: tuple[Answer, Answer]) -> UnderlyingMove | Missing:
+    """The basis of a future is its own price less the spot; at its expiry there is none."""
+    gap = unknown(spot, instant=_is_instant(task))
+    if gap is not None:
+        return gap
+    s0, s1 = values(spot)
+    basis1 = 0.0 if task.window.end.kind is EndKind.PAYOFF else prices[1] - s1
+    return UnderlyingMove(s0, prices[0] - s0, s1, basis1, PlaysSpot.SPOT_AND_FUTURE)
+
+
+def _option_move(
+    task: LegTask, option: Option, spot: tuple[Answer, Answer], times: tuple[float, float], model: Model
+) -> UnderlyingMove | Missing:
+    """Spot and forward: that of the future where both ends have one, else that of parity where both ends do."""
+    expires = task.window.end.kind is EndKind.PAYOFF
+    first, last = task.answers[What.FORWARD]
+    forward = (_positive(first), _positive(last))
+    parity = isinstance(first, Missing) or (isinstance(last, Missing) and not expires)
+    if parity:
+        (call0, call1), (put0, put1) = task.answers[What.CALL], task.answers[What.PUT]
+        ends = ((call0, put0, spot[0], times[0]), (call1, put1, spot[1], times[1]))
+        implied0, implied1 = (
+            parity_forward(call, put, at, strike=option.strike, years=years, rate=model.rate)
+            for call, put, at, years in ends
+        )
+        parity = isinstance(implied0, Price) and (expires or isinstance(implied1, Price))
+        if parity:
+            forward = (implied0, implied1)
+            task.answers[What.FORWARD] = [implied0, implied1]
+    growth = (model.growth(times[0]), model.growth(times[1]))
+    return resolve(spot, forward, growth, expires=expires, instant=_is_instant(task), parity=parity)
+
+
+def _is_instant(task: LegTask) -> bool:
+    return task.window.start.at == task.window.end.at
+
+
+def _spot(task: LegTask, end: int) -> Answer:
+    """The spot found at an end; where it is missing, with its place told."""
+    answer = task.answers[What.SPOT][end]
+    if isinstance(answer, Missing):
+        symbol = underlying_symbol(task.item.leg.instrument)
+        return Missing(f"underlying price of {symbol} {task.where(end)}: {answer.reason}", answer.why)
+    return _positive(answer)
+
+
+def _positive(answer: Answer) -> Answer:
+    if isinstance(answer, Price) and not answer.value > 0.0:
+        raise TradeError(f"underlying price ({answer.source})", answer.value, "must be positive")
+    return answer
+
+
 def resolve(
     spot: tuple[Answer, Answer],
     forward: tuple[Answer, Answer],
@@ -43,12 +125,13 @@ def resolve(
     *,
     expires: bool,
     instant: bool = False,
+    parity: bool = False,
 ) -> UnderlyingMove | Missing:
     """Return what moved under an option.
 
     ``growth`` is ``e^((r−q)T)`` at each end, so that ``F = (S + b)·growth``; ``expires`` says that the
     window ends at the payoff, where the spot is the settlement value and ``b = 0``; ``instant`` that start and
-    end are the same instant.
+    end are the same instant; ``parity`` that the forward was implied by a call and a put.
     """
     spot_gap = unknown(spot, instant=instant)
     ends = (forward[0], spot[1] if expires else forward[1])
@@ -59,11 +142,15 @@ def resolve(
     plays = _who_plays(spot, ends, spot_gap, forward_gap)
     (s0, s1), (f0, f1) = values(spot), values(ends)
     discounted0, discounted1 = f0 / growth[0], f1 if expires else f1 / growth[1]
+    told = _OF_PARITY.get(plays, plays) if parity else plays
     if plays is PlaysSpot.SPOT:
-        return UnderlyingMove(s0, 0.0, s1, 0.0, plays)
+        return UnderlyingMove(s0, 0.0, s1, 0.0, told)
     if plays is PlaysSpot.FUTURE:
-        return UnderlyingMove(discounted0, 0.0, discounted1, 0.0, plays)
-    return UnderlyingMove(s0, discounted0 - s0, s1, 0.0 if expires else discounted1 - s1, plays)
+        return UnderlyingMove(discounted0, 0.0, discounted1, 0.0, told)
+    return UnderlyingMove(s0, discounted0 - s0, s1, 0.0 if expires else discounted1 - s1, told)
+
+
+_OF_PARITY = {PlaysSpot.FUTURE: PlaysSpot.PARITY, PlaysSpot.SPOT_AND_FUTURE: PlaysSpot.SPOT_AND_PARITY}
 
 
 def _who_plays(

@@ -23,8 +23,8 @@ from attribution.calendars import get_calendar
 from attribution.daily import attribute_daily
 from attribution.errors import CalendarError
 from attribution.kernels import attribute_legs
-from attribution.legs import Model
 from attribution.market.fixed import PriceTable
+from attribution.model import Model
 from attribution.result import failed_result
 from attribution.single import calculate_attribution_for_trades
 

@@ -27,8 +27,7 @@ from attribution.app.output import (
 )
 from attribution.app.reading import COLUMNS, PriceFile, TradeFile, read_prices, read_trades
 from attribution.app.sheet import InputError, parse_columns
-from attribution.batch import check_model
-from attribution.legs import Model
+from attribution.model import Model, check_model
 from attribution.report.figures import is_explained
 from attribution.status import Flag, Status
 from attribution.summary import GROUPINGS

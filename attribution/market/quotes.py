@@ -52,6 +52,8 @@ class PriceKind(StrEnum):
     """The last trade, where there was no two-sided quote or no completed bar to take."""
     BAR = "bar"
     """Close of the last 1-minute bar that had ended."""
+    PARITY = "parity"
+    """Implied by a call and a put of one strike."""
     PAYOFF = "payoff"
     """Computed from the final settlement value of the underlying."""
 

@@ -111,6 +111,8 @@ class Market:
     fill_sources: tuple[FillSource, ...] = ()
     stated_fill_sources: tuple[FillSource, ...] = ()
     """Those who state an ``exit`` price even of a leg that is still open, where it serves as its mark."""
+    asks_parity: bool = False
+    """Whether call and put of a strike are looked up where an option has no future to give its forward."""
 
     def with_broker(self, broker: Broker) -> Market:
         """Return this market with ``broker`` asked last for everything."""
@@ -120,6 +122,7 @@ class Market:
             close_sources=(*self.close_sources, broker),
             quote_sources=(*self.quote_sources, broker),
             fill_sources=(*self.fill_sources, broker),
+            asks_parity=True,
         )
 
     def prices_at(self, wanted: Sequence[PriceAt]) -> list[Answer]:
