@@ -14,6 +14,14 @@ from attribution.errors import (
     TradeError,
 )
 from attribution.kernels import attribute_legs, black_greeks, black_price, implied_vol
+from attribution.lookups import (
+    UnderlyingFound,
+    get_historical_close_price,
+    get_option_underlying_price,
+    get_spot_price_at_time,
+    mtm_entry_price,
+    mtm_exit_price,
+)
 from attribution.market.fixed import UnderlyingPrice
 from attribution.single import calculate_attribution_for_trade, calculate_attribution_for_trades
 from attribution.status import Flag, Status
@@ -33,6 +41,7 @@ __all__ = [
     "Status",
     "SymbolError",
     "TradeError",
+    "UnderlyingFound",
     "UnderlyingPrice",
     "__version__",
     "attribute_daily",
@@ -42,7 +51,12 @@ __all__ = [
     "calculate_attribution_for_trade",
     "calculate_attribution_for_trades",
     "format_symbol",
+    "get_historical_close_price",
+    "get_option_underlying_price",
+    "get_spot_price_at_time",
     "implied_vol",
+    "mtm_entry_price",
+    "mtm_exit_price",
     "parse_legs",
     "parse_symbol",
     "row_from_attribution_data",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -13,14 +13,16 @@ from attribution.errors import AttributionError, MarketDataError, NoSourceError,
 from attribution.gather import LegTask, gather
 from attribution.instruments import Future, Option
 from attribution.legs import LegOutcome, solve
+from attribution.market.quotes import Answer, FillOf
 from attribution.market.source import Market
 from attribution.model import Model
+from attribution.parts import closed_by_keys, parts_of_legs
 from attribution.result import TradeOutcome, failed_result, result_of
 from attribution.status import Status
-from attribution.trade import Trade, as_instant
+from attribution.trade import Part, PricedLeg, Trade, as_instant
 from attribution.window import EndKind, Phase, Window, clip_to_expiry, fill_session, trade_window
 
-__all__ = ["Job", "explain", "explain_one", "jobs_of", "read_trade"]
+__all__ = ["Job", "explain", "explain_one", "job_of", "jobs_of", "last_session", "leg_tasks", "read_trade"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +60,12 @@ def jobs_of(rows: Sequence[object], current_time: object, *, day: bool) -> list[
 
 @dataclass(slots=True)
 class _Plan:
-    """The windows and leg tasks of one job."""
+    """The leg tasks of one job; ``windows`` of its parts, and whether its legs ended one by one."""
 
     job: Job
     windows: list[Window]
     tasks: list[LegTask]
+    one_by_one: bool
 
 
 def explain_one(job: Job, market: Market, model: Model, *, raise_on_missing: bool) -> dict[str, Any]:
@@ -106,8 +109,23 @@ def _raise_if_missing(result: dict[str, Any], *, raise_on_missing: bool) -> None
         raise MarketDataError(reason)
 
 
+def leg_tasks(job: Job, market: Market) -> list[LegTask]:
+    """Return the legs of one trade over their windows, before any price is known.
+
+    Raises
+    ------
+    AttributionError
+        The windows cannot be told.
+    """
+    plan = _plan(0, job, closed_by_keys([job.trade], market))
+    if isinstance(plan, AttributionError):
+        raise plan
+    return plan.tasks
+
+
 def _outcomes(jobs: Sequence[Job], market: Market, model: Model) -> list[TradeOutcome | AttributionError]:
-    plans = [_plan(i, job) for i, job in enumerate(jobs)]
+    exits = closed_by_keys([job.trade for job in jobs], market)
+    plans = [_plan(i, job, exits) for i, job in enumerate(jobs)]
     tasks = [task for plan in plans if isinstance(plan, _Plan) for task in plan.tasks]
     gather(tasks, market)
     solved = iter(solve(tasks, model))
@@ -120,22 +138,32 @@ def _outcomes(jobs: Sequence[Job], market: Market, model: Model) -> list[TradeOu
     return outcomes
 
 
-def _plan(index: int, job: Job) -> _Plan | AttributionError:
+def _plan(index: int, job: Job, exits: Mapping[FillOf, Answer]) -> _Plan | AttributionError:
+    trade = job.trade
     try:
-        windows, tasks = [], []
-        for part in job.trade.parts:
-            for item in job.trade.legs:
-                instrument = item.leg.instrument
-                calendar = get_calendar(instrument.exchange)
-                whole = trade_window(calendar, job.trade.entry_time, part.exit_time, job.now, day=job.day)
-                if item is job.trade.legs[0]:
-                    windows.append(whole)
-                dated = isinstance(instrument, Future | Option)
-                own = clip_to_expiry(whole, instrument.expires_at) if dated else whole  # type: ignore[union-attr]
-                tasks.append(LegTask(index, job.trade, part, item, own))
+        by_leg = parts_of_legs(trade, exits, job.now)
+        shares = (
+            [(part, item) for part in trade.parts for item in trade.legs]
+            if by_leg is None
+            else [(part, item) for item, parts in zip(trade.legs, by_leg, strict=True) for part in parts]
+        )
+        tasks = [LegTask(index, trade, part, item, _leg_window(job, part, item)) for part, item in shares]
+        home = get_calendar(trade.legs[0].leg.instrument.exchange)
+        windows = [
+            trade_window(home, trade.entry_time, part.exit_time, job.now, day=job.day)
+            for part in (trade.parts if by_leg is None else by_leg[0])
+        ]
     except AttributionError as exc:
         return exc
-    return _Plan(job, windows, tasks)
+    return _Plan(job, windows, tasks, by_leg is not None)
+
+
+def _leg_window(job: Job, part: Part, item: PricedLeg) -> Window:
+    """The window of one leg, by the calendar of its own exchange, ended by its expiry."""
+    instrument = item.leg.instrument
+    calendar = get_calendar(instrument.exchange)
+    whole = trade_window(calendar, job.trade.entry_time, part.exit_time, job.now, day=job.day)
+    return clip_to_expiry(whole, instrument.expires_at) if isinstance(instrument, Future | Option) else whole
 
 
 def _outcome(plan: _Plan, solved: Sequence[LegOutcome | TradeError]) -> TradeOutcome | AttributionError:
@@ -144,22 +172,29 @@ def _outcome(plan: _Plan, solved: Sequence[LegOutcome | TradeError]) -> TradeOut
         if isinstance(found, TradeError):
             return found
         legs.append(found)
-    trade, per_part = plan.job.trade, len(plan.job.trade.legs)
-    gap, flagged = 0.0, False
     try:
-        for k, (part, window) in enumerate(zip(trade.parts, plan.windows, strict=True)):
-            if window.phase is Phase.LIVE:
-                own = combo_gap(trade, part, window, legs[k * per_part : (k + 1) * per_part])
-                gap += own
-                flagged |= exceeds_tolerance(own, part.quantity * trade.common_multiplier)
+        gap, flagged = _combo_gap(plan, legs)
     except TradeError as exc:
         return exc
+    job, trade = plan.job, plan.job.trade
     window = _window(plan.windows, legs)
-    session = get_calendar(trade.legs[0].leg.instrument.exchange).session_at(plan.job.now).date
-    fees = _fees(trade, window, session if plan.job.day else None)
-    partly = len(trade.parts) > 1 and trade.exit_time is not None and trade.exit_time <= plan.job.now
-    day = session if plan.job.day else None
-    return TradeOutcome(trade, window, tuple(legs), gap, flagged, partly, fees, day)
+    session = get_calendar(trade.legs[0].leg.instrument.exchange).session_at(job.now).date if job.day else None
+    ends = {leg.task.part.exit_time is not None and leg.task.part.exit_time <= job.now for leg in legs}
+    return TradeOutcome(trade, window, tuple(legs), gap, flagged, len(ends) > 1, _fees(trade, window, session), session)
+
+
+def _combo_gap(plan: _Plan, legs: Sequence[LegOutcome]) -> tuple[float, bool]:
+    """The combo gap over all parts, and whether one is more than rounding; none while legs end one by one."""
+    trade, per_part = plan.job.trade, len(plan.job.trade.legs)
+    gap, flagged = 0.0, False
+    if plan.one_by_one:
+        return gap, flagged
+    for k, (part, window) in enumerate(zip(trade.parts, plan.windows, strict=True)):
+        if window.phase is Phase.LIVE:
+            own = combo_gap(trade, part, window, legs[k * per_part : (k + 1) * per_part])
+            gap += own
+            flagged |= exceeds_tolerance(own, part.quantity * trade.common_multiplier)
+    return gap, flagged
 
 
 def _window(windows: Sequence[Window], legs: Sequence[LegOutcome]) -> Window:

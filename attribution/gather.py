@@ -31,7 +31,7 @@ from attribution.symbols import same_expiry_future, underlying_of
 from attribution.trade import Part, PricedLeg, Trade
 from attribution.window import Ending, EndKind, Phase, Window
 
-__all__ = ["LegTask", "What", "gather"]
+__all__ = ["LegTask", "What", "gather", "gather_own_prices", "gather_underlyings"]
 
 UNASKED = Missing("not asked for", Why.NO_SOURCE)
 
@@ -98,9 +98,14 @@ def gather(tasks: Sequence[LegTask], market: Market) -> None:
     """Fill in the answers of every live task."""
     live = [task for task in tasks if task.window.phase is Phase.LIVE]
     _leg_prices(live, market)
-    _underlying_prices(live, market)
+    gather_underlyings(live, market)
+
+
+def gather_underlyings(tasks: Sequence[LegTask], market: Market) -> None:
+    """Fill in what moves live legs: spots, futures, and what parity needs where there is no future."""
+    _ask_as_of_end(_spots_and_futures(tasks), market)
     if market.asks_parity:
-        _parity_prices(live, market)
+        _parity_prices(tasks, market)
 
 
 def _ask(places: Iterable[tuple[Place, Question]], ask: Callable[[Sequence[Question]], list[Answer]]) -> None:
@@ -177,7 +182,18 @@ def _closes(ends: Iterable[tuple[LegTask, int]]) -> Iterable[tuple[Place, CloseO
             yield (task, What.PRICE, end), CloseOf(leg.instrument, task.ending(end).session, leg.symbol)
 
 
-def _underlying_prices(tasks: Sequence[LegTask], market: Market) -> None:
+def gather_own_prices(tasks: Sequence[LegTask], market: Market) -> None:
+    """Fill in the legs' own prices alone, and the settlement values that payoffs are made of."""
+    live = [task for task in tasks if task.window.phase is Phase.LIVE]
+    _leg_prices(live, market)
+    settled = [task for task in live if task.window.end.kind is EndKind.PAYOFF]
+    places: list[tuple[Place, Instrument]] = [
+        ((task, What.SPOT, 1), underlying_of(task.item.leg.instrument)) for task in settled
+    ]
+    _ask_as_of_end(places, market)
+
+
+def _spots_and_futures(tasks: Sequence[LegTask]) -> list[tuple[Place, Instrument]]:
     """Spot for futures and options; beside it, for options, the future that expires with them."""
     places: list[tuple[Place, Instrument]] = []
     for task in tasks:
@@ -188,7 +204,7 @@ def _underlying_prices(tasks: Sequence[LegTask], market: Market) -> None:
             # At expiry the forward is the settlement value itself: nothing to ask.
             alive = [end for end in (0, 1) if task.ending(end).kind is not EndKind.PAYOFF]
             places += [((task, What.FORWARD, end), same_expiry_future(instrument)) for end in alive]
-    _ask_as_of_end(places, market)
+    return places
 
 
 def _ask_as_of_end(places: list[tuple[Place, Instrument]], market: Market) -> None:

@@ -22,7 +22,7 @@ from attribution.symbols import is_adjusted
 from attribution.underlying import PlaysSpot, UnderlyingMove, find_move, is_daily
 from attribution.window import EndKind, Phase
 
-__all__ = ["LegOutcome", "solve"]
+__all__ = ["LegOutcome", "payoff_of", "solve"]
 
 NAN = math.nan
 Floats = NDArray[np.float64]
@@ -137,7 +137,7 @@ def _prepare(task: LegTask, time0: float, time1: float, model: Model) -> LegOutc
     gaps = [gap for end in (0, 1) if (gap := _leg_price(task, outcome, end)) is not None]
     move = find_move(task, (outcome.price0, outcome.price1), (time0, time1), model)
     if task.window.end.kind is EndKind.PAYOFF and not isinstance(move, Missing):
-        outcome.price1 = _payoff(task, move.spot1)
+        outcome.price1 = payoff_of(task, move.spot1)
     outcome.pnl = task.position * (outcome.price1 - outcome.price0) + 0.0
     if isinstance(move, Missing):
         gaps.append(move)
@@ -174,7 +174,8 @@ def _leg_price(task: LegTask, outcome: LegOutcome, end: int) -> Missing | None:
     return None
 
 
-def _payoff(task: LegTask, settlement: float) -> float:
+def payoff_of(task: LegTask, settlement: float) -> float:
+    """What an expired leg is worth at the final settlement value of its underlying. [currency per unit]"""
     instrument = task.item.leg.instrument
     if isinstance(instrument, Option):
         return max(instrument.right * (settlement - instrument.strike), 0.0)

@@ -3,6 +3,7 @@
 numba, numpy and math only. Nothing compiles before the first call.
 """
 
+from attribution.kernels._jit import cache_folder, on_compile
 from attribution.kernels.arrays import attribute_legs, black_greeks, black_price, implied_vol
 from attribution.kernels.codes import Factor, LegFlag, LegStatus, Method
 from attribution.kernels.results import BlackGreeks, LegDetail, LegEffects
@@ -18,5 +19,7 @@ __all__ = [
     "attribute_legs",
     "black_greeks",
     "black_price",
+    "cache_folder",
     "implied_vol",
+    "on_compile",
 ]

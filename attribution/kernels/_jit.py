@@ -4,19 +4,30 @@ Nothing compiles and nothing is written to disk at import. Three decorators:
 
 * :func:`inlined` for small scalar helpers, pasted into the loops that use them;
 * :func:`stage` for loops over one block of legs, called from other compiled code;
-* :func:`kernel` for the few functions Python calls. Those alone are cached on disk, on first call.
+* :func:`kernel` for the few functions Python calls. Those alone are kept on disk (:mod:`._cache`), and
+  compiled, or loaded from there, at their first call.
+
+A kernel is compiled for the types of its first call. The door passes inputs as read-only arrays always,
+so that one compilation serves every caller: numba takes a read-only array for another type.
 """
 
 from __future__ import annotations
 
 import functools
+import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
+import numba
 from numba import njit
+from numba.core import event
 
-__all__ = ["BLOCK", "OPTIONS", "dispatcher", "inlined", "kernel", "stage"]
+from attribution.kernels._cache import KernelCache
+
+__all__ = ["BLOCK", "OPTIONS", "cache_folder", "dispatcher", "inlined", "kernel", "on_compile", "stage"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -34,7 +45,16 @@ OPTIONS: dict[str, Any] = {
     "nogil": True,
 }
 
-_build_lock = threading.Lock()
+_build_lock = threading.RLock()
+_watchers: list[tuple[Callable[[], object], float]] = []
+
+if hasattr(os, "register_at_fork"):
+    # A process forked in the middle of a compilation would wait for ever for the thread that was at it.
+    os.register_at_fork(
+        before=_build_lock.acquire,
+        after_in_parent=_build_lock.release,
+        after_in_child=_build_lock.release,
+    )
 
 
 def inlined(function: Function) -> Function:
@@ -49,10 +69,14 @@ def stage(function: Function) -> Function:
 
 def kernel(function: Callable[..., None]) -> Callable[..., None]:
     """Mark a function called from Python; compiled, or loaded from the cache, at its first call."""
+    ready: Callable[..., None] | None = None
 
     @functools.wraps(function)
     def compiled(*arguments: Any) -> None:
-        dispatcher(function)(*arguments)
+        nonlocal ready
+        if ready is None:
+            ready = _prepare(function, arguments)
+        ready(*arguments)
 
     return compiled
 
@@ -65,7 +89,83 @@ def dispatcher(function: Callable[..., Any]) -> Any:
 
 @functools.cache
 def _dispatcher(function: Callable[..., Any]) -> Any:
+    built = njit(**OPTIONS)(function)
+    with suppress(RuntimeError):  # no folder to keep it in is writable: compile anew in each process
+        built._cache = KernelCache(function)
+    return built
+
+
+def _prepare(function: Callable[..., None], arguments: tuple[Any, ...]) -> Callable[..., None]:
+    """Compile a kernel for the types of these arguments, or load it."""
+    with _build_lock, ExitStack() as watching:
+        for callback, after in _watchers:
+            watching.enter_context(_told(callback, after))
+        built = _dispatcher(function)
+        built.compile(tuple(map(numba.typeof, arguments)))
+    return cast(Callable[..., None], built)
+
+
+@contextmanager
+def on_compile(callback: Callable[[], object], *, after: float = 1.0) -> Iterator[None]:
+    """Within this context, be told of compilations that make a call wait.
+
+    Kernels are compiled once per machine and version; later processes load them from disk in a moment,
+    of which nothing is told.
+
+    Parameters
+    ----------
+    callback
+        Called once for each kernel that has been compiling for ``after`` seconds, while it goes on; from
+        a thread of its own, for calls made by any thread of this process.
+    after
+        How long a compilation may take without being told of. [seconds]
+    """
+    watcher = (callback, after)
+    _watchers.append(watcher)
     try:
-        return njit(**OPTIONS, cache=True)(function)
-    except RuntimeError:  # no folder to cache in is writable: compile anew in each process
-        return njit(**OPTIONS)(function)
+        yield
+    finally:
+        _watchers.remove(watcher)
+
+
+class _Begun(event.Listener):
+    """Starts a timer when numba starts to compile: on loading from disk it does not."""
+
+    def __init__(self, timer: threading.Timer) -> None:
+        self.timer = timer
+        self.started = False
+
+    def on_start(self, _event: object) -> None:
+        # Helpers are compiled within the compilation of what calls them: only the first start counts.
+        if not self.started:
+            self.started = True
+            self.timer.start()
+
+    def on_end(self, _event: object) -> None:
+        pass
+
+
+@contextmanager
+def _told(callback: Callable[[], object], after: float) -> Iterator[None]:
+    timer = threading.Timer(after, callback)
+    timer.daemon = True
+    try:
+        with event.install_listener("numba:compile", _Begun(timer)):
+            yield
+    finally:
+        timer.cancel()
+
+
+def cache_folder() -> Path | None:
+    """Return where compiled kernels are kept.
+
+    Returns
+    -------
+    Path or None
+        None where no folder is writable: then each process compiles the kernels it calls, which takes
+        some seconds and is otherwise without harm. ``NUMBA_CACHE_DIR`` in the environment names another.
+    """
+    try:
+        return Path(KernelCache(cache_folder).cache_path)
+    except RuntimeError:
+        return None

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BlackGreeks", "Floats", "Integers", "LegDetail", "LegEffects"]
+__all__ = ["BlackGreeks", "Floats", "Integers", "LegDetail", "LegEffects", "LegTable"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -98,3 +98,14 @@ class LegEffects(NamedTuple):
     """:class:`~attribution.kernels.codes.LegFlag` bits per leg."""
     detail: LegDetail | None
     """Only where asked for."""
+
+
+class LegTable(NamedTuple):
+    """The effects of n legs as plain, contiguous tables; a row each in the order of the named results."""
+
+    effects: Floats
+    """(7, n): the rows of :class:`LegEffects` up to ``vol1``. [currency per unit of the leg, per √year]"""
+    detail: Floats
+    """(28, n): the rows of :class:`LegDetail`; (28, 0) where it was not asked for."""
+    status: Integers
+    flags: Integers

@@ -41,13 +41,15 @@ def market_of(
     legs = _leg_source(leg_prices)
     table = (spot,) if isinstance(spot, PriceTable) else ()
     stated = () if legs is None else (legs,)
-    cache = () if historical_cache is None else (CloseTable(historical_cache),)
+    memory = None if historical_cache is None else CloseTable(historical_cache)
+    cache = () if memory is None else (memory,)
     market = Market(
         price_sources=() if spot is None else (spot,),
         close_sources=(*cache, *table),
         quote_sources=table,
         fill_sources=(*stated, *table),
         stated_fill_sources=stated,
+        close_memory=memory,
     )
     if broker is None:
         return market

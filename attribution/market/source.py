@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 from attribution.errors import BrokerError
 from attribution.market.quotes import Answer, Bars, BarsOf, CloseOf, FillOf, Missing, Price, PriceAt, QuoteOf, Why
 
-__all__ = ["BarSource", "Broker", "CloseSource", "FillSource", "Market", "PriceSource", "QuoteSource"]
+__all__ = ["BarSource", "Broker", "CloseMemory", "CloseSource", "FillSource", "Market", "PriceSource", "QuoteSource"]
 
 
 @runtime_checkable
@@ -44,6 +44,14 @@ class CloseSource(Protocol):
 
     def closes(self, wanted: Sequence[CloseOf]) -> Sequence[Answer]:
         """Answer each question, in order."""
+        ...
+
+
+class CloseMemory(Protocol):
+    """Keeps closes that others answered; a memory that holds one already keeps its own."""
+
+    def remember(self, wanted: Sequence[CloseOf], answers: Sequence[Answer]) -> None:
+        """Keep each close that was answered."""
         ...
 
 
@@ -111,6 +119,8 @@ class Market:
     fill_sources: tuple[FillSource, ...] = ()
     stated_fill_sources: tuple[FillSource, ...] = ()
     """Those who state an ``exit`` price even of a leg that is still open, where it serves as its mark."""
+    close_memory: CloseMemory | None = None
+    """Told of every close that another source answered."""
     asks_parity: bool = False
     """Whether call and put of a strike are looked up where an option has no future to give its forward."""
 
@@ -131,7 +141,10 @@ class Market:
 
     def closes(self, wanted: Sequence[CloseOf]) -> list[Answer]:
         """Official session closes."""
-        return _ask([(s.name, s.closes) for s in self.close_sources], wanted, "session closes")
+        answers = _ask([(s.name, s.closes) for s in self.close_sources], wanted, "session closes")
+        if self.close_memory is not None:
+            self.close_memory.remember(wanted, answers)
+        return answers
 
     def quotes(self, wanted: Sequence[QuoteOf]) -> list[Answer]:
         """Current marks."""

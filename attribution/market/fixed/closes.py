@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from typing import Any
 
 from attribution.calendars import get_calendar
@@ -17,7 +17,8 @@ __all__ = ["CloseTable"]
 class CloseTable:
     """Session closes from the caller's ``historical_cache`` of ``(symbol, "YYYYMMDD")`` → close.
 
-    The dict is read where it stands, so that closes added to it later are seen.
+    The dict is read where it stands, so that closes added to it later are seen; if it can be written to, it is
+    filled with the closes that other sources answer.
     """
 
     def __init__(self, closes: Mapping[Any, Any], name: str = "historical_cache") -> None:
@@ -27,6 +28,15 @@ class CloseTable:
     def closes(self, wanted: Sequence[CloseOf]) -> list[Answer]:
         """The cached close of each instrument and session."""
         return [self._close(ask) for ask in wanted]
+
+    def remember(self, wanted: Sequence[CloseOf], answers: Sequence[Answer]) -> None:
+        """Fill the caller's dict with closes it did not hold; settlement prices are not closes."""
+        if not isinstance(self._closes, MutableMapping):
+            return
+        for ask, answer in zip(wanted, answers, strict=True):
+            if isinstance(answer, Price) and answer.kind is PriceKind.CLOSE and answer.source != self.name:
+                key = (format_symbol(ask.instrument), ask.session.strftime("%Y%m%d"))
+                self._closes.setdefault(key, answer.value)
 
     def _close(self, ask: CloseOf) -> Answer:
         stamp = ask.session.strftime("%Y%m%d")
