@@ -48,5 +48,5 @@ bench: $(READY)
 	$(BIN)/python -m pytest benchmarks/test_small_units.py --benchmark-columns=median,iqr,rounds --benchmark-sort=name
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .numba_cache .benchmarks
+	rm -rf $(VENV) .venv-bench build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .numba_cache .benchmarks
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from attribution.calendars import get_calendar, get_clock, to_epoch_us
 from attribution.errors import TradeError
 from attribution.gather import LegTask, What
 from attribution.instruments import Future, Option, Style
-from attribution.kernels import LegEffects, attribute_legs
+from attribution.kernels import LegDetail
+from attribution.kernels.arrays import attribute_columns
 from attribution.kernels.codes import LegFlag, LegStatus
 from attribution.market.quotes import Missing, Price, PriceKind, Why
 from attribution.model import Model
@@ -25,7 +26,6 @@ from attribution.window import EndKind, Phase
 __all__ = ["LegOutcome", "payoff_of", "solve"]
 
 NAN = math.nan
-Floats = NDArray[np.float64]
 
 
 @dataclass(slots=True)
@@ -70,35 +70,25 @@ _FLAGS = {
 }
 
 
-@dataclass(slots=True)
-class _Inputs:
-    """One row of the kernel's input, per leg that has all it needs."""
+class _Ready(NamedTuple):
+    """A leg that has all it needs, and its row of the kernels' table (in the order of ``LegInputs``)."""
 
     outcome: LegOutcome
-    right: int
-    strike: float
-    spot0: float
-    price0: float
-    time0: float
-    spot1: float
-    price1: float
-    time1: float
-    basis0: float
-    basis1: float
+    row: tuple[float, ...]
 
 
 def solve(tasks: Sequence[LegTask], model: Model) -> list[LegOutcome | TradeError]:
     """Explain each leg; a price that no leg can have is answered with the :class:`TradeError` it is."""
     times = _times_to_expiry(tasks, model.clock)
     outcomes: list[LegOutcome | TradeError] = []
-    ready: list[_Inputs] = []
+    ready: list[_Ready] = []
     for task, (time0, time1) in zip(tasks, times, strict=True):
         try:
             found = _prepare(task, time0, time1, model)
         except TradeError as exc:
             outcomes.append(exc)
             continue
-        if isinstance(found, _Inputs):
+        if isinstance(found, _Ready):
             ready.append(found)
             outcomes.append(found.outcome)
         else:
@@ -127,7 +117,7 @@ def _times_to_expiry(tasks: Sequence[LegTask], clock_name: str) -> list[tuple[fl
     return times
 
 
-def _prepare(task: LegTask, time0: float, time1: float, model: Model) -> LegOutcome | _Inputs:
+def _prepare(task: LegTask, time0: float, time1: float, model: Model) -> LegOutcome | _Ready:
     """Turn answers into numbers, or into the status and reason of what is missing."""
     if task.window.phase is not Phase.LIVE:
         zeros = dict.fromkeys(("pnl", "spot", "spread", "vol", "timedecay", "residual"), 0.0)
@@ -144,7 +134,7 @@ def _prepare(task: LegTask, time0: float, time1: float, model: Model) -> LegOutc
     if gaps:
         return _missing(outcome, gaps)
     assert not isinstance(move, Missing)
-    return _inputs(outcome, move, time0, time1, (model.growth(time0), model.growth(time1)))
+    return _ready(outcome, move, time0, time1, model)
 
 
 def _missing(outcome: LegOutcome, gaps: Sequence[Missing]) -> LegOutcome:
@@ -182,78 +172,52 @@ def payoff_of(task: LegTask, settlement: float) -> float:
     return settlement
 
 
-def _inputs(
-    outcome: LegOutcome, move: UnderlyingMove, time0: float, time1: float, growth: tuple[float, float]
-) -> _Inputs:
+def _ready(outcome: LegOutcome, move: UnderlyingMove, time0: float, time1: float, model: Model) -> _Ready:
     instrument = outcome.task.item.leg.instrument
-    option = isinstance(instrument, Option)
     outcome.spot0, outcome.spot1, outcome.plays_spot = move.spot0, move.spot1, move.plays
-    carry = growth if option else (1.0, 1.0)
-    outcome.forward0 = (move.spot0 + move.basis0) * carry[0]
-    outcome.forward1 = (move.spot1 + move.basis1) * carry[1]
-    return _Inputs(
-        outcome,
-        int(instrument.right) if isinstance(instrument, Option) else 0,
-        instrument.strike if isinstance(instrument, Option) else NAN,
-        move.spot0,
-        outcome.price0,
-        time0 if option else NAN,
-        move.spot1,
-        outcome.price1,
-        time1 if option else NAN,
-        move.basis0,
-        move.basis1,
-    )
+    outcome.forward0, outcome.forward1 = move.spot0 + move.basis0, move.spot1 + move.basis1
+    right, strike = 0.0, NAN
+    if isinstance(instrument, Option):
+        right, strike = float(instrument.right), instrument.strike
+        outcome.forward0 *= model.growth(time0)
+        outcome.forward1 *= model.growth(time1)
+    start = (move.spot0, outcome.price0, time0)
+    end = (move.spot1, outcome.price1, time1)
+    same = (model.rate, model.dividend_yield, model.price_tick)
+    return _Ready(outcome, (right, strike, *start, *end, move.basis0, move.basis1, *same))
 
 
-def _run(ready: Sequence[_Inputs], model: Model) -> None:
+def _run(ready: Sequence[_Ready], model: Model) -> None:
     """Send all legs through the kernels in one call and hand each its share."""
-
-    def column(name: str) -> Floats:
-        return np.array([getattr(row, name) for row in ready], dtype=np.float64)
-
-    effects = attribute_legs(
-        column("right"),
-        column("strike"),
-        column("spot0"),
-        column("price0"),
-        column("time0"),
-        column("spot1"),
-        column("price1"),
-        column("time1"),
-        basis0=column("basis0"),
-        basis1=column("basis1"),
-        rate=model.rate,
-        dividend_yield=model.dividend_yield,
-        method=model.method,
-        order=model.order,
-        steps=model.steps,
-        detail=model.detail,
-        price_tick=model.price_tick,
-    )
-    for i, row in enumerate(ready):
-        _take(row.outcome, effects, i)
+    if not ready:
+        return
+    columns = np.ascontiguousarray(np.array([leg.row for leg in ready], dtype=np.float64).T)
+    table = attribute_columns(columns, method=model.method, order=model.order, steps=model.steps, detail=model.detail)
+    details = table.detail.T.tolist() if model.detail else [None] * len(ready)
+    shares = zip(table.effects.T.tolist(), table.status.tolist(), table.flags.tolist(), details, strict=True)
+    for leg, (effects, status, flags, detail) in zip(ready, shares, strict=True):
+        _take(leg.outcome, effects, LegStatus(status), flags, detail)
 
 
-def _take(outcome: LegOutcome, effects: LegEffects, i: int) -> None:
-    code = LegStatus(int(effects.status[i]))
+def _take(outcome: LegOutcome, effects: list[float], code: LegStatus, flags: int, detail: list[float] | None) -> None:
+    """Scale one leg's effects to its position, and say what the kernels said of it."""
     position = outcome.task.position
-    outcome.flags = _flags_of(outcome.task, int(effects.flags[i]))
+    outcome.flags = _flags_of(outcome.task, flags)
     if code is LegStatus.NO_START_VOL:
         outcome.status = Status.NO_START_VOL
         outcome.reasons = (f"no implied vol of {outcome.task.item.leg.symbol} {outcome.task.where(0)}",)
     elif code is not LegStatus.OK:
         raise AssertionError(f"the kernel refused inputs that were checked: {outcome!r}")
+    spot, vol, timedecay, spread, _, outcome.vol0, outcome.vol1 = effects
     # "+ 0.0" turns the −0.0 of a short position into a plain zero.
-    outcome.spot = position * float(effects.spot[i]) + 0.0
-    outcome.spread = position * float(effects.spread[i]) + 0.0
-    outcome.vol = position * float(effects.vol[i]) + 0.0
-    outcome.timedecay = position * float(effects.timedecay[i]) + 0.0
+    outcome.spot = position * spot + 0.0
+    outcome.spread = position * spread + 0.0
+    outcome.vol = position * vol + 0.0
+    outcome.timedecay = position * timedecay + 0.0
     outcome.residual = outcome.pnl - (outcome.spot + outcome.spread + outcome.vol + outcome.timedecay)
-    outcome.vol0, outcome.vol1 = float(effects.vol0[i]), float(effects.vol1[i])
-    if effects.detail is not None:
-        terms = effects.detail._asdict()
-        outcome.detail = {name: position * float(values[i]) + 0.0 for name, values in terms.items()}
+    if detail is not None:
+        terms = zip(LegDetail._fields, detail, strict=True)
+        outcome.detail = {name: position * value + 0.0 for name, value in terms}
 
 
 def _flags_of(task: LegTask, code: int) -> tuple[Flag, ...]:

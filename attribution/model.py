@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from numbers import Real
 
 from attribution.calendars import CLOCK_NAMES
+from attribution.kernels.arrays import read_choices
 
 __all__ = ["Model", "check_model"]
 
@@ -38,6 +39,7 @@ def check_model(model: Model) -> Model:
             raise ValueError(f"{name}={value!r}: must be a finite number")
     if model.price_tick < 0.0:
         raise ValueError(f"price_tick={model.price_tick!r}: must not be negative")
+    read_choices(model.method, model.order, model.steps)
     if model.clock not in CLOCK_NAMES:
         raise ValueError(f"clock={model.clock!r}: must be one of {', '.join(map(repr, CLOCK_NAMES))}")
     return model

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from attribution import calculate_attribution_for_trade, calculate_attribution_for_trades
-from benchmarks.timing import measure, print_table
+from benchmarks.tables import Table, nanoseconds
+from benchmarks.timing import median_seconds
+
+__all__ = ["ROW", "SPOT", "measure_calls", "table"]
 
 CALL = "NIFTY_OPT_20250130_CALL_23500"
 ENTRY, EXIT = "2025-01-01 10:00:00", "2025-01-03 15:00:00"
@@ -16,21 +21,22 @@ ROW = {
     "entry_quantity": 75,
 }
 SPOT = {("NIFTY_IND___", "NSE", ENTRY): 23700.0, ("NIFTY_IND___", "NSE", EXIT): 24000.0}
+ROWS = 2_000
 
 
-def main() -> None:
-    """Print the table."""
-    rows = [ROW] * 2000
-    timings = [
-        measure(
-            "calculate_attribution_for_trade, one leg",
-            lambda: [calculate_attribution_for_trade(ROW, spot_prices=SPOT, day=False) for _ in range(200)],
-            200,
-        ),
-        measure(
-            "calculate_attribution_for_trades, a list of 2,000",
-            lambda: calculate_attribution_for_trades(rows, spot_prices=SPOT, day=False),
-            len(rows),
-        ),
+def measure_calls() -> list[dict[str, Any]]:
+    """Time one trade per call, and a list of trades in one call."""
+    one = median_seconds(lambda: calculate_attribution_for_trade(ROW, spot_prices=SPOT, day=False))
+    rows = [ROW] * ROWS
+    many = median_seconds(lambda: calculate_attribution_for_trades(rows, spot_prices=SPOT, day=False), budget=2.0)
+    return [
+        {"what": "calculate_attribution_for_trade, one leg", "nanoseconds": one * 1e9},
+        {"what": f"calculate_attribution_for_trades, a list of {ROWS:,}", "nanoseconds": many / ROWS * 1e9},
     ]
-    print_table("Row calls, prices given", "trade", timings)
+
+
+def table(rows: list[dict[str, Any]]) -> Table:
+    """One line per call."""
+    return Table(
+        "Row calls, prices given", ("call", "ns per trade"), [[r["what"], nanoseconds(r["nanoseconds"])] for r in rows]
+    )

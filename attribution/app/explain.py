@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from attribution.app.sheet import InputError
 from attribution.calendars import get_calendar
 from attribution.daily import attribute_daily
 from attribution.errors import CalendarError
-from attribution.kernels import attribute_legs
+from attribution.kernels import attribute_legs, on_compile
 from attribution.market.fixed import PriceTable
 from attribution.model import Model
 from attribution.result import failed_result
@@ -150,9 +149,6 @@ def warm_up(model: Model) -> None:
     InputError
         The method, the order, the steps or the rates are not ones the kernels know.
     """
-    told = threading.Timer(_PATIENCE, message, [_COMPILING])
-    told.daemon = True
-    told.start()
     options: dict[str, Any] = {
         "method": model.method,
         "order": model.order,
@@ -164,11 +160,10 @@ def warm_up(model: Model) -> None:
     }
     one = [100.0]
     try:
-        attribute_legs([1.0], one, one, [2.0], [0.1], one, [2.0], [0.1], **options)
+        with on_compile(lambda: message(_COMPILING)):
+            attribute_legs([1.0], one, one, [2.0], [0.1], one, [2.0], [0.1], **options)
     except (ValueError, TypeError) as exc:
         raise InputError(str(exc)) from exc
-    finally:
-        told.cancel()
 
 
 @contextmanager

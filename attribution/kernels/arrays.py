@@ -41,6 +41,7 @@ __all__ = [
     "black_price",
     "empty_leg_table",
     "implied_vol",
+    "read_choices",
 ]
 
 METHODS = {method.name.lower(): method for method in Method}
@@ -286,7 +287,7 @@ def attribute_legs(
     -----
     Shapley: L. S. Shapley, "A value for n-person games" (1953), with the factors as the players.
     """
-    choices = _choices(method, order, steps)
+    choices = read_choices(method, order, steps)
     values = (
         *(right, strike, spot0, price0, time_to_expiry0, spot1, price1, time_to_expiry1),
         *(basis0, basis1, rate, dividend_yield, price_tick),
@@ -332,7 +333,7 @@ def attribute_columns(
     ValueError
         If an option is not one of the allowed, or lengths do not agree.
     """
-    choices = _choices(method, order, steps)
+    choices = read_choices(method, order, steps)
     if isinstance(columns, LegInputs):
         size = columns.right.size
         read = Columns((size,), size, [locked(column) for column in columns])
@@ -368,8 +369,8 @@ def _attribute(columns: Columns, choices: _Choices, table: LegTable, threads: in
     return table
 
 
-def _choices(method: str, order: Sequence[str], steps: int) -> _Choices:
-    """Check what is to be computed and put it in the kernels' whole numbers."""
+def read_choices(method: str, order: Sequence[str], steps: int) -> _Choices:
+    """Check what is to be computed and put it in the kernels' whole numbers; ValueError for what they do not know."""
     try:
         code = METHODS[method]
     except (KeyError, TypeError):

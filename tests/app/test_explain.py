@@ -2,7 +2,7 @@ import csv
 import io
 import json
 import math
-import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -290,8 +290,12 @@ def test_version_and_help(run):
 
 
 def test_a_long_compilation_is_told(explain, monkeypatch):
-    monkeypatch.setattr("attribution.app.explain._PATIENCE", 0.05)
-    monkeypatch.setattr("attribution.app.explain.attribute_legs", lambda *_, **__: time.sleep(0.5))
+    @contextmanager
+    def slow_compiler(tell):
+        tell()  # what the kernels do once a compilation has taken a second
+        yield
+
+    monkeypatch.setattr("attribution.app.explain.on_compile", slow_compiler)
     result = explain("--daily")
     assert result.exit_code == 0
     assert "compiling the kernels once" in result.stderr
