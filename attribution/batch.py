@@ -19,7 +19,7 @@ from attribution.model import Model
 from attribution.parts import closed_by_keys, parts_of_legs
 from attribution.result import TradeOutcome, failed_result, result_of
 from attribution.status import Status
-from attribution.trade import Part, PricedLeg, Trade, as_instant
+from attribution.trade import Part, Trade, as_instant
 from attribution.window import EndKind, Phase, Window, clip_to_expiry, fill_session, trade_window
 
 __all__ = ["Job", "explain", "explain_one", "job_of", "jobs_of", "last_session", "leg_tasks", "read_trade"]
@@ -147,23 +147,26 @@ def _plan(index: int, job: Job, exits: Mapping[FillOf, Answer]) -> _Plan | Attri
             if by_leg is None
             else [(part, item) for item, parts in zip(trade.legs, by_leg, strict=True) for part in parts]
         )
-        tasks = [LegTask(index, trade, part, item, _leg_window(job, part, item)) for part, item in shares]
-        home = get_calendar(trade.legs[0].leg.instrument.exchange)
-        windows = [
-            trade_window(home, trade.entry_time, part.exit_time, job.now, day=job.day)
-            for part in (trade.parts if by_leg is None else by_leg[0])
-        ]
+        tasks, wholes = [], {}
+        for part, item in shares:
+            instrument = item.leg.instrument
+            place = (instrument.exchange, part.exit_time)
+            if place not in wholes:
+                wholes[place] = _whole_window(job, part, instrument.exchange)
+            whole = wholes[place]
+            dated = isinstance(instrument, Future | Option)
+            own = clip_to_expiry(whole, instrument.expires_at) if dated else whole  # type: ignore[union-attr]
+            tasks.append(LegTask(index, trade, part, item, own))
+        home = trade.legs[0].leg.instrument.exchange
+        windows = [wholes[home, part.exit_time] for part in (trade.parts if by_leg is None else by_leg[0])]
     except AttributionError as exc:
         return exc
     return _Plan(job, windows, tasks, by_leg is not None)
 
 
-def _leg_window(job: Job, part: Part, item: PricedLeg) -> Window:
-    """The window of one leg, by the calendar of its own exchange, ended by its expiry."""
-    instrument = item.leg.instrument
-    calendar = get_calendar(instrument.exchange)
-    whole = trade_window(calendar, job.trade.entry_time, part.exit_time, job.now, day=job.day)
-    return clip_to_expiry(whole, instrument.expires_at) if isinstance(instrument, Future | Option) else whole
+def _whole_window(job: Job, part: Part, exchange: str) -> Window:
+    """The window of a part by the calendar of an exchange, before any expiry."""
+    return trade_window(get_calendar(exchange), job.trade.entry_time, part.exit_time, job.now, day=job.day)
 
 
 def _outcome(plan: _Plan, solved: Sequence[LegOutcome | TradeError]) -> TradeOutcome | AttributionError:

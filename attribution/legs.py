@@ -99,22 +99,18 @@ def solve(tasks: Sequence[LegTask], model: Model) -> list[LegOutcome | TradeErro
 
 def _times_to_expiry(tasks: Sequence[LegTask], clock_name: str) -> list[tuple[float, float]]:
     """Years of the clock to expiry at both ends; NaN for what never expires and what was not alive."""
-    times = [(NAN, NAN)] * len(tasks)
-    by_exchange: dict[str, list[tuple[int, int, int, int]]] = {}
-    for i, task in enumerate(tasks):
-        instrument = task.item.leg.instrument
-        if isinstance(instrument, Future | Option) and task.window.phase is Phase.LIVE:
-            window = task.window
-            instants = (to_epoch_us(t) for t in (window.start.at, window.end.at, instrument.expires_at))
-            by_exchange.setdefault(instrument.exchange, []).append((i, *instants))  # type: ignore[arg-type]
-    for exchange, rows in by_exchange.items():
-        table = np.array(rows, dtype=np.int64)
-        years = get_clock(clock_name, exchange).years_between(table[:, 1:3], table[:, 3:])
-        # A fill recorded late on the expiry day is at expiry: T = 0, never negative.
-        years = np.maximum(years, 0.0)
-        for i, (t0, t1) in zip(table[:, 0].tolist(), years.tolist(), strict=True):
-            times[i] = (t0, t1)
-    return times
+    return [_years_of(task, clock_name) for task in tasks]
+
+
+def _years_of(task: LegTask, clock_name: str) -> tuple[float, float]:
+    instrument, window = task.item.leg.instrument, task.window
+    if not isinstance(instrument, Future | Option) or window.phase is not Phase.LIVE:
+        return NAN, NAN
+    clock = get_clock(clock_name, instrument.exchange)
+    expiry = to_epoch_us(instrument.expires_at)
+    # A fill recorded late on the expiry day is at expiry: T = 0, never negative.
+    start = max(clock.years_at(to_epoch_us(window.start.at), expiry), 0.0)
+    return start, max(clock.years_at(to_epoch_us(window.end.at), expiry), 0.0)
 
 
 def _prepare(task: LegTask, time0: float, time1: float, model: Model) -> LegOutcome | _Ready:

@@ -119,8 +119,19 @@ def as_instant(field: str, value: object, exchange: str) -> datetime | None:
 
     ``""``, ``"0"``, 0, NaN, NaT and None mean nothing; a naive time is read in the exchange's zone.
     """
-    if is_absent(value) or value == 0 or (isinstance(value, str) and value.strip() == "0"):
+    if type(value) is str:  # texts repeat: entry times of one basket, the close of one day
+        return _instant_of_text(field, value, exchange)
+    if is_absent(value) or value == 0:
         return None
+    return _instant(field, value, exchange)
+
+
+@lru_cache(maxsize=65536)
+def _instant_of_text(field: str, value: str, exchange: str) -> datetime | None:
+    return None if value.strip() in ("", "0") else _instant(field, value, exchange)
+
+
+def _instant(field: str, value: object, exchange: str) -> datetime:
     try:
         return get_calendar(exchange).localize(cast(Any, value))
     except CalendarError as exc:
@@ -186,7 +197,7 @@ def _exchange(row: Mapping[str, Any]) -> str | None:
     if is_absent(value):
         return None
     try:
-        return canonical_exchange(value)  # type: ignore[arg-type]
+        return canonical_exchange(str(value))
     except CalendarError as exc:
         raise TradeError("exchange", value, str(exc)) from exc
 

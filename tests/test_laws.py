@@ -222,9 +222,10 @@ def test_effects_are_continuous_while_time_and_vol_last(leg: Legs, method: str) 
         vols=(leg.vols[0] * off, leg.vols[1] / off),
     )
     effects = numbers(leg.split(method))
-    # Gamma and its kin grow as 1/(σ√T); Taylor carries them far beyond any price that an option can have.
+    # Gamma and its kin grow as 1/(σ√T); Taylor carries them far beyond any price that an option can have, and
+    # where time runs to a multiple of what was left, terms much larger than the effects cancel in them.
     size = leg.strike + max(map(abs, effects.values()))
-    assert_all_close(effects, numbers(nudged.split(method)), (1e-7 if method == "taylor" else 1e-8) * size)
+    assert_all_close(effects, numbers(nudged.split(method)), (1e-6 if method == "taylor" else 1e-8) * size)
 
 
 @laws

