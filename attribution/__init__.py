@@ -22,6 +22,7 @@ from attribution.lookups import (
     mtm_entry_price,
     mtm_exit_price,
 )
+from attribution.market.cache import clear_caches
 from attribution.market.fixed import UnderlyingPrice
 from attribution.single import calculate_attribution_for_trade, calculate_attribution_for_trades
 from attribution.status import Flag, Status
@@ -50,6 +51,7 @@ __all__ = [
     "black_price",
     "calculate_attribution_for_trade",
     "calculate_attribution_for_trades",
+    "clear_caches",
     "format_symbol",
     "get_historical_close_price",
     "get_option_underlying_price",

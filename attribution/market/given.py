@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from attribution.market.cache import cached
 from attribution.market.fixed import CloseTable, LegPriceFunction, LegPriceTable, PriceFunction, PriceTable, SpotValue
 from attribution.market.source import Broker, Market
 
@@ -35,7 +36,8 @@ def market_of(
     """Return who is asked for what, in which order.
 
     Prices: ``spot_prices``, broker. Fills: ``leg_prices``, then a price of the leg itself in ``spot_prices`` at exactly
-    the instant of the fill, broker. Closes: ``historical_cache``, ``spot_prices``, broker.
+    the instant of the fill, broker. Closes: ``historical_cache``, ``spot_prices``, broker. What the broker answered is
+    kept by the process-wide cache of that broker object.
     """
     spot = _spot_source(spot_prices)
     legs = _leg_source(leg_prices)
@@ -56,7 +58,7 @@ def market_of(
     if not isinstance(broker, Broker):
         lacking = [m for m in ("name", "prices_at", "closes", "quotes", "fills") if not hasattr(broker, m)]
         raise TypeError(f"broker={broker!r}: a Broker is needed; this one lacks {', '.join(lacking)}")
-    return market.with_broker(broker)
+    return market.with_broker(cached(broker))
 
 
 def _spot_source(prices: SpotPrices | None) -> PriceTable | PriceFunction | None:
