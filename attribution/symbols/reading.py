@@ -5,6 +5,7 @@ Rows come by the million and distinct symbols by the thousand, so answers are re
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from functools import lru_cache
 
@@ -90,8 +91,17 @@ def read_symbol(text: str, default_exchange: str) -> Instrument:
         "symbol",
         text,
         "readable by a grammar; tried canonical (no '_'; NIFTY_OPT_20250130_CALL_23500, TCS_STK___) "
-        f"and OCC (does not end in YYMMDD, C or P, 8 digits; {OCC_EXAMPLE})",
+        f"and OCC (does not end in YYMMDD, C or P, 8 digits; {OCC_EXAMPLE}){_whose(text)}",
     )
+
+
+def _whose(text: str) -> str:
+    """Point to a vendor's grammar that could read the text; one is never tried unasked, for their texts overlap."""
+    if re.search(r"[0-9](CE|PE)$|[0-9][A-Z]{3}FUT$", text):
+        return "; for a symbol of Kite there is parse_zerodha, for another broker's its adapter"
+    if re.search(r"-(PERPETUAL|[0-9]{1,2}[A-Z]{3}[0-9]{2})(-|$)", text):
+        return "; for a name of Deribit there is parse_deribit"
+    return ""
 
 
 def parse_occ(text: str) -> Option:
