@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime
 from typing import SupportsFloat, SupportsIndex, cast
 
 import numpy as np
 
 from attribution.errors import TradeError
 
-__all__ = ["as_number", "is_absent"]
+__all__ = ["as_number", "is_absent", "stamp"]
+
+
+def stamp(at: datetime) -> str:
+    """Return an instant as messages show it: ``2025-01-30 15:30:00``, in its own zone."""
+    return at.isoformat(" ", "seconds")[:19]
 
 
 def is_absent(value: object) -> bool:

@@ -12,6 +12,7 @@ from enum import IntEnum
 from typing import TypeAlias, TypeVar
 
 from attribution.calendars import get_calendar
+from attribution.fields import stamp
 from attribution.instruments import Future, Instrument, Option, Right, Settlement
 from attribution.market.quotes import (
     Answer,
@@ -76,7 +77,7 @@ class LegTask:
     def where(self, end: int) -> str:
         """Tell which end of the window is meant, for a reader of messages."""
         ending = self.ending(end)
-        return f"at {ending.at:%Y-%m-%d %H:%M:%S} ({'end' if end else 'start'} of the window, {ending.kind.value})"
+        return f"at {stamp(ending.at)} ({'end' if end else 'start'} of the window, {ending.kind.value})"
 
     def settle(self, what: What, end: int, answer: Answer) -> None:
         """Record an answer; an absence is told beside the absences before it."""

@@ -61,12 +61,12 @@ _WHYS = {
     Why.FAILED: Status.SOURCE_FAILED,
 }
 _FLAGS = {
-    LegFlag.BELOW_INTRINSIC: Flag.BELOW_INTRINSIC,
-    LegFlag.ABOVE_BOUND: Flag.ABOVE_BOUND,
-    LegFlag.VOL_BORROWED: Flag.VOL_BORROWED,
-    LegFlag.NO_VOL: Flag.NO_VOL,
-    LegFlag.EXPIRED_IN_WINDOW: Flag.EXPIRED_IN_WINDOW,
-    LegFlag.ILL_CONDITIONED: Flag.ILL_CONDITIONED,
+    int(LegFlag.BELOW_INTRINSIC): Flag.BELOW_INTRINSIC,
+    int(LegFlag.ABOVE_BOUND): Flag.ABOVE_BOUND,
+    int(LegFlag.VOL_BORROWED): Flag.VOL_BORROWED,
+    int(LegFlag.NO_VOL): Flag.NO_VOL,
+    int(LegFlag.EXPIRED_IN_WINDOW): Flag.EXPIRED_IN_WINDOW,
+    int(LegFlag.ILL_CONDITIONED): Flag.ILL_CONDITIONED,
 }
 
 
@@ -217,7 +217,7 @@ def _take(outcome: LegOutcome, effects: list[float], code: LegStatus, flags: int
 
 
 def _flags_of(task: LegTask, code: int) -> tuple[Flag, ...]:
-    flags = [flag for bit, flag in _FLAGS.items() if code & bit]
+    flags = [flag for bit, flag in _FLAGS.items() if code & bit] if code else []
     instrument = task.item.leg.instrument
     if isinstance(instrument, Option) and instrument.style is Style.AMERICAN:
         flags.append(Flag.AMERICAN_AS_EUROPEAN)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from attribution.batch import Job, leg_tasks
 from attribution.calendars import get_calendar, get_clock, to_epoch_us
 from attribution.errors import CalendarError, MarketDataError, NoSourceError, TradeError
+from attribution.fields import stamp
 from attribution.gather import LegTask, What, gather_own_prices, gather_underlyings
 from attribution.instruments import Option
 from attribution.legs import payoff_of
@@ -112,7 +113,7 @@ def get_spot_price_at_time(
         (answer,) = market.closes([CloseOf(instrument, session.date, symbol)])
     if isinstance(answer, Missing):
         (answer,) = market.prices_at([PriceAt(instrument, at)])
-    return _value(answer, f"price of {format_symbol(instrument)} at {at:%Y-%m-%d %H:%M:%S}")
+    return _value(answer, f"price of {format_symbol(instrument)} at {stamp(at)}")
 
 
 def get_option_underlying_price(
@@ -152,7 +153,7 @@ def get_option_underlying_price(
     for answer, plays in ((future, PlaysSpot.FUTURE), (parity, PlaysSpot.PARITY), (spot, PlaysSpot.SPOT)):
         if isinstance(answer, Price):
             return UnderlyingFound(answer.value, plays, answer.source, answer.time)
-    _value(spot, f"price of {underlying_symbol(option)} at {at:%Y-%m-%d %H:%M:%S}")
+    _value(spot, f"price of {underlying_symbol(option)} at {stamp(at)}")
     raise AssertionError("a price was found and not returned")
 
 

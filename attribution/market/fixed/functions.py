@@ -7,6 +7,7 @@ from datetime import datetime
 
 from attribution.calendars import get_calendar
 from attribution.errors import TradeError
+from attribution.fields import stamp
 from attribution.instruments import Equity, Future, Index
 from attribution.market.fixed.values import (
     CALLABLE_ERRORS,
@@ -34,7 +35,7 @@ class PriceFunction:
         self._function = function
 
     def _ask(self, symbol: str, exchange: str, at: datetime) -> UnderlyingPrice | Missing:
-        what = f"{symbol} on {exchange} at {at:%Y-%m-%d %H:%M:%S}"
+        what = f"{symbol} on {exchange} at {stamp(at)}"
         try:
             value = self._function(symbol, exchange, at)
         except TradeError:

@@ -8,6 +8,7 @@ from typing import Any
 
 from attribution.calendars import canonical_exchange, get_calendar
 from attribution.errors import CalendarError, TradeError
+from attribution.fields import stamp
 from attribution.instruments import Future, Instrument
 from attribution.market.fixed.values import SpotValue, as_underlying_price, canonical_key, forward_for
 from attribution.market.quotes import Answer, CloseOf, FillOf, Missing, Price, PriceAt, PriceKind, QuoteOf
@@ -109,14 +110,14 @@ class PriceTable:
         what = f"{format_symbol(instrument)} on {instrument.exchange}"
         if crowded:
             return Missing(f"{crowded} prices of {what} on {day}, none of them at {at:%H:%M:%S}")
-        return Missing(f"no price of {what} at {at:%Y-%m-%d %H:%M:%S}")
+        return Missing(f"no price of {what} at {stamp(at)}")
 
     def _priced(self, instrument: Instrument, found: tuple[object, datetime, bool]) -> Answer:
         value, at, exact = found
         quoted = as_underlying_price(self.name, value)
-        kind = PriceKind.GIVEN if exact else PriceKind.DAILY
-        what = f"{format_symbol(instrument)} at {at:%Y-%m-%d %H:%M:%S}"
-        return _answer(None if quoted is None else quoted.spot, self.name, kind, at, what)
+        if quoted is None:
+            return Missing(f"{format_symbol(instrument)} at {stamp(at)} is given as NaN or None")
+        return Price(quoted.spot, self.name, PriceKind.GIVEN if exact else PriceKind.DAILY, at)
 
     def prices_at(self, wanted: Sequence[PriceAt]) -> list[Answer]:
         """Prices at instants, by the look-up rule of the class."""
@@ -166,13 +167,7 @@ class PriceTable:
         for series in self._series_of(instrument):
             if (hit := series.exact(at)) is not None:
                 return self._priced(instrument, (*hit, True))
-        return Missing(f"no price of {format_symbol(instrument)} at exactly {at:%Y-%m-%d %H:%M:%S}")
-
-
-def _answer(value: float | None, name: str, kind: PriceKind, at: datetime, what: str) -> Answer:
-    if value is None:
-        return Missing(f"{what} is given as NaN or None")
-    return Price(value, name, kind, at)
+        return Missing(f"no price of {format_symbol(instrument)} at exactly {stamp(at)}")
 
 
 def _as_close(answer: Answer) -> Answer:
