@@ -94,6 +94,9 @@ class AlpacaBroker:
         Other servers, and how to reach them; see :class:`~brokers.rest.RestClient`.
     """
 
+    asks_in_bulk = True
+    """Whole batches are joined into few requests here, better than one question at a time from outside."""
+
     name = "alpaca"
 
     def __init__(

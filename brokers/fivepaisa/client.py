@@ -87,6 +87,9 @@ class FivePaisaBroker:
         The clock: a zone-aware instant.
     """
 
+    asks_in_bulk = True
+    """Whole batches are joined into few requests here, better than one question at a time from outside."""
+
     name = "5paisa"
 
     def __init__(

@@ -110,6 +110,9 @@ class OpenAlgoBroker:
         See :class:`~brokers.rest.RestClient`.
     """
 
+    asks_in_bulk = True
+    """Whole batches are joined into few requests here, better than one question at a time from outside."""
+
     name = "openalgo"
 
     def __init__(

@@ -84,6 +84,9 @@ class ShoonyaBroker:
         The clock: a zone-aware instant.
     """
 
+    asks_in_bulk = True
+    """Whole batches are joined into few requests here, better than one question at a time from outside."""
+
     name = "Shoonya"
 
     def __init__(

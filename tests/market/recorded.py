@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -12,24 +12,28 @@ from attribution.symbols import format_symbol
 
 
 class RecordedBroker:
-    """Prices by ``(symbol, instant)``, closes by ``(symbol, date)``, quotes by symbol, fills by ``(symbol, side)``."""
+    """Prices by ``(symbol, instant)``, closes by ``(symbol, date)``, quotes by symbol, fills by ``(symbol, side)``.
+
+    A value may be a whole answer, with a time and a quantity or a reason of its own. ``fails`` names the methods that
+    fail: one of them, or several.
+    """
 
     def __init__(
         self,
-        prices: Mapping[tuple[str, datetime], float] | None = None,
-        closes: Mapping[tuple[str, date], float] | None = None,
-        quotes: Mapping[str, float] | None = None,
-        fills: Mapping[tuple[str, str], float] | None = None,
+        prices: Mapping[tuple[str, datetime], float | Answer] | None = None,
+        closes: Mapping[tuple[str, date], float | Answer] | None = None,
+        quotes: Mapping[str, float | Answer] | None = None,
+        fills: Mapping[tuple[str, str], float | Answer] | None = None,
         *,
         name: str = "recorded",
-        fails: str = "",
+        fails: str | Collection[str] = (),
         close_kind: PriceKind = PriceKind.CLOSE,
     ) -> None:
         self.name = name
         self.asked: list[Any] = []
         self._prices, self._closes = prices or {}, closes or {}
         self._quotes, self._fills = quotes or {}, fills or {}
-        self._fails = fails
+        self._fails = {fails} if isinstance(fails, str) else set(fails)
         self._close_kind = close_kind
 
     def prices_at(self, wanted: Sequence[PriceAt]) -> list[Answer]:
@@ -52,14 +56,16 @@ class RecordedBroker:
         self,
         method: str,
         wanted: Sequence[Any],
-        values: Mapping[Any, float],
+        values: Mapping[Any, float | Answer],
         keys: Sequence[Hashable],
         kind: PriceKind,
     ) -> list[Answer]:
         self.asked += wanted
-        if method == self._fails:
+        if method in self._fails:
             raise BrokerError(f"{method}: connection refused")
-        return [
-            Price(values[key], self.name, kind) if key in values else Missing(f"nothing recorded for {key}")
-            for key in keys
-        ]
+        return [self._answer(values.get(key), key, kind) for key in keys]
+
+    def _answer(self, value: float | Answer | None, key: Hashable, kind: PriceKind) -> Answer:
+        if value is None:
+            return Missing(f"nothing recorded for {key}")
+        return value if isinstance(value, Price | Missing) else Price(value, self.name, kind)

@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 SCHEMA = "1"
-EXTRA = "parquet"
+EXTRA = "history"
 PREFIX = "attribution."
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BAR_COLUMNS = ("open", "high", "low", "close", "volume")
