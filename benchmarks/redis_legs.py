@@ -8,6 +8,7 @@ run. A smaller ratio means that a round trip, or a command per question, has cre
 
 from __future__ import annotations
 
+import importlib.util
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -99,7 +100,8 @@ def measure_redis_legs() -> list[dict[str, Any]]:
 
 def table(rows: list[dict[str, Any]]) -> Table:
     """One line per way."""
-    title = f"Leg fills from Redis: {ROWS:,} rows × {LEGS} legs × {KEYS} order ids"
+    parser = "with hiredis" if importlib.util.find_spec("hiredis") else "without hiredis"
+    title = f"Leg fills from Redis, {parser}: {ROWS:,} rows × {LEGS} legs × {KEYS} order ids"
     lines = [
         [r["way"], f"{r['seconds'] * 1e3:,.0f}", f"{r['seconds'] / ROWS * 1e3:.3f}", f"{r['ratio']:.0f}"] for r in rows
     ]

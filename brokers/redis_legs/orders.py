@@ -107,10 +107,8 @@ def read_order(
 
     Parameters
     ----------
-    key
-        The order id, for messages.
-    cells
-        The values of ``ORDER_FIELDS``, in that order.
+    key, cells
+        The order id, for messages, and the values of ``ORDER_FIELDS`` in that order.
     side
         The side of the trade that the key was listed for.
     broker

@@ -6,6 +6,7 @@ the pipe closes and the keeper stops the server: nothing is left behind, not eve
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
 import json
 import os
@@ -92,7 +93,9 @@ def skip_without_valkey() -> None:
 
 @cache
 def _shared() -> OwnServer:
-    return OwnServer().start()
+    server = OwnServer().start()
+    atexit.register(server.stop)
+    return server
 
 
 @pytest.fixture(scope="session")
