@@ -3,9 +3,10 @@
 With discounted forward X and discounted strike Y, ``x = |ln(X/Y)|``, ``s = σ√T``, ``u = x/s`` and
 ``t = s/2``, the time value (the price of the out-of-the-money option of the pair) is
 
-    √(XY) φ-weight · [M(u − t) − M(u + t)],    φ-weight = exp(−(u² + t²)/2) / √2π
+    min(X, Y) φ(u − t) [M(u − t) − M(u + t)]
 
-with M the Mills ratio. An option is its time value plus its intrinsic value, by put-call parity.
+with φ the normal density and M the Mills ratio (docs/kernels.md §1). An option is its time value plus its
+intrinsic value, by put-call parity.
 """
 
 from __future__ import annotations
@@ -13,16 +14,32 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
-from attribution.kernels._jit import inlined, kernel
-from attribution.kernels.elementary import exponential, log_ratio
+from attribution.kernels._jit import inlined, kernel, stage
+from attribution.kernels.elementary import exponential, exponential_inside, log_ratio
+from attribution.kernels.lanes import LANES, Floats, copy, new_rows, rest
 from attribution.kernels.normal import INV_SQRT_2PI, MILLS_LOWEST, mills_pair
 
-__all__ = ["black_price_many", "black_price_one", "is_positive", "tails", "time_value"]
+__all__ = [
+    "FARTHEST",
+    "NO_VALUE_FROM",
+    "SMALLEST",
+    "SMALLEST_STD",
+    "black_price_many",
+    "black_price_one",
+    "is_positive",
+    "ordinary_value",
+    "tails",
+    "time_value",
+]
 
-# Below the smallest total deviation an option has no time value in double precision; beyond the
-# farthest moneyness (in deviations) neither. Both only keep the arithmetic finite on the way to 0.
+SMALLEST = 1e-300
+"""A forward or strike under this takes the careful path."""
+NO_VALUE_FROM = 37.6
+"""φ of more than this is under 1e-307: no time value is left."""
+
+# Of the careful path. Below the smallest total deviation an option has no time value in double precision;
+# beyond the farthest moneyness (in deviations) neither. Both only keep the arithmetic finite on the way to 0.
 SMALLEST_STD = 1e-150
 FARTHEST = 1e9
 
@@ -34,8 +51,35 @@ def is_positive(value: float) -> bool:
 
 
 @inlined
+def ordinary_value(lesser: float, distance: float, total_std: float) -> tuple[float, bool]:
+    """Time value, and whether it holds: the fast path, for nearly every lane there is. [currency]
+
+    Parameters
+    ----------
+    lesser
+        The smaller of discounted forward X and strike Y, a positive normal number.
+    distance
+        |ln(X/Y)|.
+    total_std
+        s = σ√T ≥ 0.
+
+    Returns
+    -------
+    value, holds
+        ``holds`` is False left of the Mills polynomial's domain (only where s > 2.5), at 0/0, and for NaN.
+    """
+    u = distance / total_std
+    t = 0.5 * total_std
+    nearest = u - t
+    _, gap = mills_pair(nearest, u + t, total_std)
+    density = INV_SQRT_2PI * exponential_inside(-0.5 * nearest * nearest)
+    value = lesser * density * gap
+    return 0.0 if nearest > NO_VALUE_FROM else value, nearest >= MILLS_LOWEST
+
+
+@inlined
 def tails(asset: float, cash: float, distance: float, total_std: float) -> tuple[float, float, float, float]:
-    """Time value of an option and the three weights it is made of. [currency]
+    """Time value of an option and the three weights it is made of: the careful path. [currency]
 
     Parameters
     ----------
@@ -56,12 +100,12 @@ def tails(asset: float, cash: float, distance: float, total_std: float) -> tuple
     s = max(total_std, SMALLEST_STD)
     u = min(distance / s, FARTHEST)
     t = 0.5 * s
-    weight = math.sqrt(asset * cash) * (INV_SQRT_2PI * exponential(-0.5 * (u * u + t * t)))
+    lesser = min(asset, cash)
+    weight = lesser * (INV_SQRT_2PI * exponential(-0.5 * (u - t) * (u - t)))
     # Left of the polynomial's domain (only where s > 2.5), the complement: Φ(v) = 1 − Φ(−v).
     beyond = u - t < MILLS_LOWEST
     v1 = t - u if beyond else u - t
     mills, gap = mills_pair(v1, u + t, u + u if beyond else t + t)
-    lesser = min(asset, cash)
     far = weight * (mills - gap)
     near = lesser - weight * mills if beyond else weight * mills
     value = lesser - weight * (mills + (mills - gap)) if beyond else weight * gap
@@ -70,12 +114,15 @@ def tails(asset: float, cash: float, distance: float, total_std: float) -> tuple
 
 @inlined
 def time_value(asset: float, cash: float, distance: float, total_std: float) -> float:
-    """Price of the out-of-the-money option of a call-put pair; 0 where ``total_std`` is 0. [currency]"""
+    """Price of the out-of-the-money option of a strike; also each option's price less intrinsic. [currency]
+
+    Arguments as for :func:`tails`. 0 where there is no deviation.
+    """
     _, _, _, value = tails(asset, cash, distance, total_std)
     return value
 
 
-@inlined
+@stage
 def black_price_one(
     forward: float,
     strike: float,
@@ -86,26 +133,90 @@ def black_price_one(
 ) -> float:
     """Discounted Black price of one option; NaN outside the domain of the formula. [currency]"""
     total_std = volatility * math.sqrt(time_to_expiry)
-    value = time_value(forward, strike, abs(log_ratio(forward, strike)), total_std)
-    price = discount_factor * (value + max(right * (forward - strike), 0.0))
     valid = is_positive(forward) & is_positive(strike) & is_positive(discount_factor)
     valid = valid & (time_to_expiry >= 0.0) & (volatility >= 0.0) & (total_std < np.inf)
-    valid = valid & (abs(right) == 1.0)
-    return price if valid else np.nan
+    if not (valid and abs(right) == 1.0):
+        return np.nan
+    value = time_value(forward, strike, abs(log_ratio(forward, strike)), total_std)
+    return discount_factor * (value + max(right * (forward - strike), 0.0))
+
+
+@stage
+def _measure(
+    forward: Floats, strike: Floats, time_to_expiry: Floats, volatility: Floats, distance: Floats, total_std: Floats
+) -> None:
+    for j in range(forward.size):
+        distance[j] = abs(log_ratio(forward[j], strike[j]))
+        total_std[j] = volatility[j] * math.sqrt(time_to_expiry[j])
+
+
+@stage
+def _value(
+    forward: Floats,
+    strike: Floats,
+    right: Floats,
+    discount_factor: Floats,
+    distance: Floats,
+    total_std: Floats,
+    price: Floats,
+) -> int:
+    """Fill ``price``, NaN on the lanes that are not ordinary, and return their number."""
+    left = 0
+    for j in range(price.size):
+        difference = forward[j] - strike[j]
+        lesser = min(forward[j], strike[j])
+        value, holds = ordinary_value(lesser, distance[j], total_std[j])
+        whole = discount_factor[j] * (value + max(right[j] * difference, 0.0))
+        holds = holds & (lesser > SMALLEST) & (abs(difference) < np.inf) & (total_std[j] >= 0.0)
+        holds = holds & (abs(right[j]) == 1.0) & (discount_factor[j] > 0.0) & (whole < np.inf)
+        price[j] = whole if holds else np.nan
+        left += 0 if holds else 1
+    return left
+
+
+@stage
+def _price_block(
+    forward: Floats,
+    strike: Floats,
+    time_to_expiry: Floats,
+    volatility: Floats,
+    right: Floats,
+    discount_factor: Floats,
+    price: Floats,
+    work: Floats,
+) -> None:
+    distance, total_std = work[0, : price.size], work[1, : price.size]
+    _measure(forward, strike, time_to_expiry, volatility, distance, total_std)
+    if _value(forward, strike, right, discount_factor, distance, total_std, price) > 0:
+        for j in range(price.size):
+            if math.isnan(price[j]):
+                price[j] = black_price_one(
+                    forward[j], strike[j], time_to_expiry[j], volatility[j], right[j], discount_factor[j]
+                )
 
 
 @kernel
 def black_price_many(
-    forward: NDArray[np.float64],
-    strike: NDArray[np.float64],
-    time_to_expiry: NDArray[np.float64],
-    volatility: NDArray[np.float64],
-    right: NDArray[np.float64],
-    discount_factor: NDArray[np.float64],
-    price: NDArray[np.float64],
+    forward: Floats,
+    strike: Floats,
+    time_to_expiry: Floats,
+    volatility: Floats,
+    right: Floats,
+    discount_factor: Floats,
+    price: Floats,
 ) -> None:
     """Fill ``price`` with :func:`black_price_one` of each element."""
-    for i in range(price.size):
-        price[i] = black_price_one(
-            forward[i], strike[i], time_to_expiry[i], volatility[i], right[i], discount_factor[i]
+    work = new_rows(2, LANES)
+    whole = price.size - price.size % LANES
+    for start in range(0, whole, LANES):
+        b = slice(start, start + LANES)
+        _price_block(
+            forward[b], strike[b], time_to_expiry[b], volatility[b], right[b], discount_factor[b], price[b], work
         )
+    if whole < price.size:
+        last = new_rows(7, LANES)
+        f, k = rest(forward, whole, last[0]), rest(strike, whole, last[1])
+        t, v = rest(time_to_expiry, whole, last[2]), rest(volatility, whole, last[3])
+        phi, d = rest(right, whole, last[4]), rest(discount_factor, whole, last[5])
+        _price_block(f, k, t, v, phi, d, last[6, : f.size], work)
+        copy(last[6], price[whole:])

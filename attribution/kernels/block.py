@@ -1,8 +1,7 @@
-"""The work tables of one block of legs, and the first steps on them: load, check, imply the vols.
+"""The tables of one block of legs, and the first steps on them: load, check, and note what moved.
 
-All loops run over ``lanes``, the legs of the block padded with NaN to a whole number of vector registers.
-So every leg takes the same instructions wherever it stands in whatever batch, and a batch of one gives
-the same bits as a batch of a million.
+Scratch rows hold one number per lane (:mod:`attribution.kernels.lanes`). Loops treat every lane as an
+option with ordinary inputs; linear legs and wrong inputs are counted, and put right by scalar loops.
 """
 
 from __future__ import annotations
@@ -13,21 +12,28 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from attribution.kernels._jit import BLOCK, inlined, stage
-from attribution.kernels.black import FARTHEST, is_positive
+from attribution.kernels._jit import inlined, stage
+from attribution.kernels.black import is_positive
 from attribution.kernels.codes import Factor, LegFlag, LegStatus
-from attribution.kernels.elementary import exponential, log_ratio, sum_error
-from attribution.kernels.implied_vol import solve_total_std, time_value_of_price
-from attribution.kernels.normal import INV_SQRT_2PI
+from attribution.kernels.lanes import LEG_LANES, Floats, any_differs, new_rows, padded
 
-__all__ = ["Block", "LegInputs", "classify", "imply_vols", "load", "new_block", "padded"]
+__all__ = [
+    "FACTORS",
+    "Block",
+    "LegInputs",
+    "Moves",
+    "classify",
+    "count_moved",
+    "has_carry",
+    "is_option",
+    "load",
+    "new_block",
+    "note_changes",
+]
 
-Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-VOL_POINT = 0.01
-LANE_MULTIPLE = 32
-"""Eight doubles to a register, four registers at a time: the widest step a compiler takes."""
+FACTORS = 4
 
 # Compiled code compares whole numbers: the members of the public enumerations by their bare values.
 SPOT, SPREAD, VOL, TIME = (int(factor) for factor in Factor)
@@ -39,13 +45,12 @@ ABOVE_BOUND = int(LegFlag.ABOVE_BOUND)
 EXPIRED_IN_WINDOW = int(LegFlag.EXPIRED_IN_WINDOW)
 VOL_BORROWED = int(LegFlag.VOL_BORROWED)
 NO_VOL = int(LegFlag.NO_VOL)
+UNCHECKED = -1
 
 # Rows of ``Block.legs``.
 RIGHT, STRIKE, PRICE0, PRICE1, RATE, YIELD, TICK = range(7)
 # Rows of ``Block.codes``.
 STATUS, FLAGS, CHANGED = range(3)
-# Rows of ``Block.work`` while the vols of one end are sought.
-ROOM, DISTANCE, DIFFERENCE, ROOT, GAP, TOTAL_STD = range(6)
 
 
 class LegInputs(NamedTuple):
@@ -67,47 +72,58 @@ class LegInputs(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Scratch tables of one block of legs; the last axis counts the legs."""
+    """Scratch tables of one block of legs; the last axis counts the lanes."""
 
     legs: Floats
-    """(7, BLOCK): what stays the same over the window, and the two observed prices."""
+    """(7, LEG_LANES): what stays the same over the window, and the two observed prices."""
     window: Floats
-    """(4, 2, BLOCK): each factor at the start and at the end; the vols are those the model uses."""
+    """(4, 2, LEG_LANES): each factor at the start and at the end; the vols are those the model uses."""
     own_vol: Floats
-    """(2, BLOCK): the vol implied at each end; NaN where none exists."""
+    """(2, LEG_LANES): the vol implied at each end; NaN where none exists."""
     observed: Floats
-    """(2, BLOCK): time value of the observed price; NaN where it determines no vol."""
-    work: Floats
-    """(6, BLOCK): scratch."""
+    """(2, LEG_LANES): time value of the observed price; NaN where it determines no vol."""
     codes: Integers
-    """(3, BLOCK): status, flags, and a number whose bit f is set where factor f moved."""
+    """(3, LEG_LANES): status, flags, and a number whose bit f is set where factor f moved."""
+
+
+class Moves(NamedTuple):
+    """Sets of factors, as numbers whose bit f stands for factor f."""
+
+    any: int
+    """Moved on some lane of the block. A corner that differs from another only in factors outside this
+    set is the same point on every lane, so it is valued once."""
+    all: int
+    """Moved on every lane of the block."""
+    place: int
+    """Of ``any``, those that move the discounted forward or strike: not vol, and time only under carry."""
 
 
 @stage
 def new_block() -> Block:
     """Return the tables of a block, empty."""
     return Block(
-        np.empty((7, BLOCK)),
-        np.empty((4, 2, BLOCK)),
-        np.empty((2, BLOCK)),
-        np.empty((2, BLOCK)),
-        np.empty((6, BLOCK)),
-        np.empty((3, BLOCK), np.int64),
+        new_rows(7, LEG_LANES),
+        np.empty((FACTORS, 2, LEG_LANES)),
+        new_rows(2, LEG_LANES),
+        new_rows(2, LEG_LANES),
+        np.empty((3, LEG_LANES), np.int64),
     )
-
-
-@inlined
-def padded(count: int) -> int:
-    """Lanes to work on for ``count`` legs."""
-    return (count + LANE_MULTIPLE - 1) // LANE_MULTIPLE * LANE_MULTIPLE
 
 
 @stage
 def _copy(column: Floats, start: int, count: int, row: Floats) -> None:
-    for j in range(count):
-        row[j] = column[start + j]
+    part = column[start : start + count]
+    for j in range(part.size):
+        row[j] = part[j]
     for j in range(count, padded(count)):
         row[j] = np.nan
+
+
+@stage
+def _drop_expired_basis(right: Floats, time: Floats, basis: Floats, lanes: int) -> None:
+    for j in range(lanes):
+        expired = (right[j] != 0.0) & (time[j] == 0.0)
+        basis[j] = 0.0 if expired else basis[j]
 
 
 @stage
@@ -128,9 +144,7 @@ def load(inputs: LegInputs, start: int, count: int, block: Block) -> None:
     _copy(inputs.time0, start, count, window[TIME, 0])
     _copy(inputs.time1, start, count, window[TIME, 1])
     for end in range(2):
-        for j in range(padded(count)):
-            expired = (legs[RIGHT, j] != 0.0) & (window[TIME, end, j] == 0.0)
-            window[SPREAD, end, j] = 0.0 if expired else window[SPREAD, end, j]
+        _drop_expired_basis(legs[RIGHT], window[TIME, end], window[SPREAD, end], padded(count))
 
 
 @inlined
@@ -139,106 +153,94 @@ def _is_finite(value: float) -> bool:
 
 
 @stage
-def classify(block: Block, lanes: int) -> None:
-    """Fill the status of each leg from its inputs alone; a missing number outranks a wrong one."""
-    legs, window = block.legs, block.window
-    for j in range(lanes):
-        right = legs[RIGHT, j]
-        missing = math.isnan(right)
-        fine = (abs(right) == 1.0) | (right == 0.0)
-        for end in range(2):
-            spot, basis = window[SPOT, end, j], window[SPREAD, end, j]
-            price, time = legs[PRICE0 + end, j], window[TIME, end, j]
-            missing = missing | math.isnan(spot) | math.isnan(basis) | math.isnan(price)
-            fine = fine & _is_finite(spot) & _is_finite(basis) & _is_finite(price)
-            if right != 0.0:
-                missing = missing | math.isnan(time)
-                fine = fine & (time >= 0.0) & _is_finite(time)
-                fine = fine & (price >= 0.0) & (spot + basis > 0.0)
+def _status_of(legs: Floats, window: Floats, j: int) -> int:
+    """Status of a leg from its inputs alone; a missing number outranks a wrong one."""
+    right = legs[RIGHT, j]
+    missing = math.isnan(right)
+    fine = (abs(right) == 1.0) | (right == 0.0)
+    for end in range(2):
+        spot, basis = window[SPOT, end, j], window[SPREAD, end, j]
+        price, time = legs[PRICE0 + end, j], window[TIME, end, j]
+        missing = missing | math.isnan(spot) | math.isnan(basis) | math.isnan(price)
+        fine = fine & _is_finite(spot) & _is_finite(basis) & _is_finite(price)
         if right != 0.0:
-            strike, rate, yields, tick = legs[STRIKE, j], legs[RATE, j], legs[YIELD, j], legs[TICK, j]
-            missing = missing | math.isnan(strike) | math.isnan(rate) | math.isnan(yields) | math.isnan(tick)
-            fine = fine & is_positive(strike) & _is_finite(rate) & _is_finite(yields)
-            fine = fine & (tick >= 0.0) & _is_finite(tick)
-        status = OK if fine else INVALID_INPUT
-        block.codes[STATUS, j] = MISSING_INPUT if missing else status
+            missing = missing | math.isnan(time)
+            fine = fine & (time >= 0.0) & _is_finite(time)
+            fine = fine & (price >= 0.0) & (spot + basis > 0.0)
+    if right != 0.0:
+        strike, rate, yields, tick = legs[STRIKE, j], legs[RATE, j], legs[YIELD, j], legs[TICK, j]
+        missing = missing | math.isnan(strike) | math.isnan(rate) | math.isnan(yields) | math.isnan(tick)
+        fine = fine & is_positive(strike) & _is_finite(rate) & _is_finite(yields)
+        fine = fine & (tick >= 0.0) & _is_finite(tick)
+    if missing:
+        return MISSING_INPUT
+    return OK if fine else INVALID_INPUT
+
+
+@stage
+def _pass_ordinary(legs: Floats, window: Floats, lanes: int, status: Integers) -> int:
+    """Mark options whose inputs are all in order as OK, and count the lanes left unchecked."""
+    left = 0
+    for j in range(lanes):
+        spot0, spot1 = window[SPOT, 0, j], window[SPOT, 1, j]
+        basis0, basis1 = window[SPREAD, 0, j], window[SPREAD, 1, j]
+        time0, time1 = window[TIME, 0, j], window[TIME, 1, j]
+        price0, price1 = legs[PRICE0, j], legs[PRICE1, j]
+        strike, tick = legs[STRIKE, j], legs[TICK, j]
+        # A sum is finite only if every term is.
+        total = (spot0 + spot1) + (basis0 + basis1) + (time0 + time1) + (price0 + price1)
+        total = total + (strike + tick) + (legs[RATE, j] + legs[YIELD, j])
+        lowest = min(min(min(time0, time1), min(price0, price1)), tick)
+        smallest = min(min(spot0 + basis0, spot1 + basis1), strike)
+        fine = _is_finite(total) & (lowest >= 0.0) & (smallest > 0.0) & (abs(legs[RIGHT, j]) == 1.0)
+        status[j] = OK if fine else UNCHECKED
+        left += 0 if fine else 1
+    return left
+
+
+@stage
+def classify(block: Block, lanes: int) -> int:
+    """Fill the status of each leg and clear its flags; return how many are not options in order."""
+    codes = block.codes
+    special = _pass_ordinary(block.legs, block.window, lanes, codes[STATUS])
+    for j in range(lanes):
+        codes[FLAGS, j] = 0
+    if special > 0:
+        for j in range(lanes):
+            if codes[STATUS, j] == UNCHECKED:
+                codes[STATUS, j] = _status_of(block.legs, block.window, j)
+    return special
 
 
 @inlined
-def _under_tick(value: float, distance: float, root: float, total_std: float, time: float, tick: float) -> bool:
-    """Whether a price is too coarse to tell a vol: time value < ½ tick, or a vol point moves it < 1 tick."""
-    u = min(distance / total_std, FARTHEST)
-    weight = root * INV_SQRT_2PI * exponential(-0.5 * (u * u + 0.25 * total_std * total_std))
-    return (value < 0.5 * tick) | (weight * math.sqrt(time) * VOL_POINT < tick)
+def is_option(block: Block, j: int) -> bool:
+    """Whether a lane is an option with inputs in order."""
+    option: bool = (block.codes[STATUS, j] == OK) & (block.legs[RIGHT, j] != 0.0)
+    return option
 
 
 @stage
-def _measure(block: Block, lanes: int, end: int) -> None:
-    """Fill ``work`` and ``observed`` with what the search for the vols of one end needs."""
-    legs, window, work = block.legs, block.window, block.work
+def count_moved(block: Block, lanes: int, factor: int) -> int:
+    """Lanes on which a factor differs between the two ends (where it is NaN, too)."""
+    first, last = block.window[factor, 0], block.window[factor, 1]
+    moved = 0
     for j in range(lanes):
-        right, strike, price = legs[RIGHT, j], legs[STRIKE, j], legs[PRICE0 + end, j]
-        spot, basis, time = window[SPOT, end, j], window[SPREAD, end, j], window[TIME, end, j]
-        underlying = spot + basis
-        shrink = exponential(-legs[YIELD, j] * time)
-        asset = underlying * shrink
-        cash = strike * exponential(-legs[RATE, j] * time)
-        carry = (legs[RATE, j] - legs[YIELD, j]) * time
-        value = time_value_of_price(price, asset, cash, right, sum_error(spot, basis) * shrink)
-        has_vol = (block.codes[STATUS, j] == OK) & (right != 0.0) & (time > 0.0)
-        block.observed[end, j] = value if has_vol else np.nan
-        work[ROOM, j] = (asset if right > 0.0 else cash) - price
-        work[DISTANCE, j] = abs(log_ratio(underlying, strike) + carry)
-        work[DIFFERENCE, j] = abs(asset - cash)
-        work[ROOT, j] = math.sqrt(asset * cash)
+        moved += 1 if first[j] != last[j] else 0
+    return moved
 
 
 @stage
-def _imply_end(block: Block, lanes: int, end: int) -> None:
-    """Imply the vol of one end of each leg, and flag the prices that have none."""
-    work, observed, flags = block.work, block.observed[end], block.codes[FLAGS]
-    _measure(block, lanes, end)
-    solve_total_std(
-        observed[:lanes],
-        work[ROOM],
-        work[DISTANCE],
-        work[DIFFERENCE],
-        work[ROOT],
-        work[GAP],
-        work[TOTAL_STD],
-    )
-    for j in range(lanes):
-        value, time, tick = observed[j], block.window[TIME, end, j], block.legs[TICK, j]
-        vol = work[TOTAL_STD, j] / math.sqrt(time)
-        if tick > 0.0 and _under_tick(value, work[DISTANCE, j], work[ROOT, j], work[TOTAL_STD, j], time, tick):
-            vol = np.nan
-        flags[j] |= BELOW_INTRINSIC if value <= 0.0 else 0
-        flags[j] |= ABOVE_BOUND if (value > 0.0) & (work[ROOM, j] <= 0.0) else 0
-        exists = is_positive(vol)
-        block.own_vol[end, j] = vol if exists else np.nan
-        observed[j] = value if exists else np.nan
-
-
-@stage
-def imply_vols(block: Block, lanes: int) -> None:
-    """Imply both vols, let a missing one borrow the other's, and note which factors moved."""
-    window, codes = block.window, block.codes
-    codes[FLAGS] = 0
-    for end in range(2):
-        _imply_end(block, lanes, end)
-    for j in range(lanes):
-        vol0, vol1 = block.own_vol[0, j], block.own_vol[1, j]
-        none0, none1 = math.isnan(vol0), math.isnan(vol1)
-        option = (codes[STATUS, j] == OK) & (block.legs[RIGHT, j] != 0.0)
-        expired = (window[TIME, 1, j] == 0.0) & (window[TIME, 0, j] > 0.0)
-        borrowed = VOL_BORROWED if none0 != none1 else 0
-        none = NO_VOL if none0 & none1 else 0
-        codes[FLAGS, j] |= (borrowed | none | (EXPIRED_IN_WINDOW if expired else 0)) if option else 0
-        vol0, vol1 = vol1 if none0 else vol0, vol0 if none1 else vol1
-        window[VOL, 0, j] = 0.0 if none0 & none1 else vol0
-        window[VOL, 1, j] = 0.0 if none0 & none1 else vol1
+def note_changes(block: Block, lanes: int) -> None:
+    """Fill the row CHANGED of the codes."""
+    codes, window = block.codes, block.window
     for j in range(lanes):
         codes[CHANGED, j] = 0
-    for factor in range(4):
+    for factor in range(FACTORS):
         for j in range(lanes):
             codes[CHANGED, j] |= (1 << factor) if window[factor, 0, j] != window[factor, 1, j] else 0
+
+
+@stage
+def has_carry(block: Block, lanes: int) -> bool:
+    """Whether any lane has a rate or a dividend yield."""
+    return any_differs(block.legs[RATE, :lanes], 0.0) or any_differs(block.legs[YIELD, :lanes], 0.0)

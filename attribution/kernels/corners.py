@@ -1,8 +1,9 @@
-"""Option values at the sixteen corners of a window: each factor at its start or at its end.
+"""Option values at the corners of a window: each factor at its start or at its end.
 
 Bit f of a corner's number says that factor f (:class:`attribution.kernels.codes.Factor`) stands at its
 end value. A corner's value is kept in two parts, intrinsic and time value, and only parts of one kind are
-ever subtracted: so the vol effect of a deep in-the-money option does not drown in its intrinsic value.
+ever subtracted: so the vol effect of a deep in-the-money option does not drown in its intrinsic value
+(docs/kernels.md §7). Two ends are known already: where a price determined a vol, that price is the corner.
 """
 
 from __future__ import annotations
@@ -11,10 +12,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from attribution.kernels._jit import BLOCK, inlined, stage
-from attribution.kernels.black import time_value
+from attribution.kernels._jit import inlined, stage
+from attribution.kernels.black import ordinary_value, time_value
 from attribution.kernels.block import (
     CHANGED,
     PRICE0,
@@ -28,74 +28,154 @@ from attribution.kernels.block import (
     VOL,
     YIELD,
     Block,
+    Integers,
+    Moves,
+    is_option,
+    note_changes,
 )
 from attribution.kernels.elementary import exponential, log_ratio
+from attribution.kernels.lanes import LEG_LANES, Floats, copy, fill, new_rows
 
-__all__ = ["CORNERS", "FACTORS", "Corners", "fill_corners", "mark_gaps", "new_corners", "put_observed", "rise"]
+__all__ = [
+    "ALL_CORNERS",
+    "CORNERS",
+    "ENDS",
+    "LAST",
+    "Corners",
+    "fill_corners",
+    "fill_growth",
+    "fill_place",
+    "mark_gaps",
+    "new_corners",
+    "put_ends",
+    "rise",
+    "without_ends",
+]
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-
-FACTORS = 4
 CORNERS = 16
-
-# Rows of the scratch table ``Block.work`` while corners are valued.
-ASSET, CASH, DISTANCE, ROOT_TIME = range(4)
+LAST = CORNERS - 1
+PLACES = 1 + (LAST & ~(1 << VOL))
+ALL_CORNERS = (1 << CORNERS) - 1
+ENDS = 1 | (1 << LAST)
 
 
 class Corners(NamedTuple):
-    """Two parts of each corner's value; tables of shape (CORNERS, BLOCK). [currency]"""
+    """What is known of the corners; the last axis counts the lanes. [currency]
 
-    intrinsic: Floats
+    The first is indexed by corner, masked by ``Moves.any``; the next three by place, which is the corner
+    masked by ``Moves.place``: of corners that are the same point only one is filled.
+    """
+
     time_value: Floats
+    intrinsic: Floats
+    lesser: Floats
+    """min(X, Y) of discounted forward X and strike Y."""
+    distance: Floats
+    """|ln(X/Y)|"""
+    growth: Floats
+    """(4, LEG_LANES): e^(−qT) and e^(−rT) at the start, the same at the end."""
+    root_time: Floats
+    """(2, LEG_LANES): √T at the start and at the end."""
 
 
 @stage
 def new_corners() -> Corners:
     """Return empty tables."""
-    return Corners(np.empty((CORNERS, BLOCK)), np.empty((CORNERS, BLOCK)))
+    return Corners(
+        new_rows(CORNERS, LEG_LANES),
+        new_rows(PLACES, LEG_LANES),
+        new_rows(PLACES, LEG_LANES),
+        new_rows(PLACES, LEG_LANES),
+        new_rows(4, LEG_LANES),
+        new_rows(2, LEG_LANES),
+    )
 
 
 @stage
-def _fill_geometry(legs: Floats, spot: Floats, basis: Floats, time: Floats, lanes: int, work: Floats) -> None:
-    """Everything about a corner that the vol does not enter."""
+def _discount(rate: Floats, time: Floats, lanes: int, factor: Floats) -> None:
+    for j in range(lanes):
+        factor[j] = exponential(-rate[j] * time[j])
+
+
+@stage
+def fill_growth(legs: Floats, window: Floats, lanes: int, carried: bool, corners: Corners) -> None:
+    """Fill the discount factors and √T of both ends. e^0 is exactly 1: not computing it changes no bit."""
+    for end in range(2):
+        time, root = window[TIME, end], corners.root_time[end]
+        for j in range(lanes):
+            root[j] = math.sqrt(time[j])
+        if carried:
+            _discount(legs[YIELD], time, lanes, corners.growth[2 * end])
+            _discount(legs[RATE], time, lanes, corners.growth[2 * end + 1])
+        else:
+            fill(corners.growth[2 * end], 1.0)
+            fill(corners.growth[2 * end + 1], 1.0)
+
+
+@stage
+def _measure(
+    legs: Floats,
+    spot: Floats,
+    basis: Floats,
+    time: Floats,
+    asset_growth: Floats,
+    cash_growth: Floats,
+    lesser: Floats,
+    distance: Floats,
+    intrinsic: Floats,
+    lanes: int,
+) -> None:
     for j in range(lanes):
         underlying = spot[j] + basis[j]
+        asset = underlying * asset_growth[j]
+        cash = legs[STRIKE, j] * cash_growth[j]
         carry = (legs[RATE, j] - legs[YIELD, j]) * time[j]
-        work[ASSET, j] = underlying * exponential(-legs[YIELD, j] * time[j])
-        work[CASH, j] = legs[STRIKE, j] * exponential(-legs[RATE, j] * time[j])
-        work[DISTANCE, j] = abs(log_ratio(underlying, legs[STRIKE, j]) + carry)
-        work[ROOT_TIME, j] = math.sqrt(time[j])
+        lesser[j] = min(asset, cash)
+        distance[j] = abs(log_ratio(underlying, legs[STRIKE, j]) + carry)
+        intrinsic[j] = max(legs[RIGHT, j] * (asset - cash), 0.0)
 
 
 @stage
-def _fill_corner(right: Floats, work: Floats, vol: Floats, lanes: int, intrinsic: Floats, value: Floats) -> None:
+def fill_place(legs: Floats, window: Floats, lanes: int, place: int, corners: Corners) -> None:
+    """Fill everything about a corner that the vol does not enter."""
+    spot, basis, end = (place >> SPOT) & 1, (place >> SPREAD) & 1, (place >> TIME) & 1
+    _measure(
+        legs,
+        window[SPOT, spot],
+        window[SPREAD, basis],
+        window[TIME, end],
+        corners.growth[2 * end],
+        corners.growth[2 * end + 1],
+        corners.lesser[place],
+        corners.distance[place],
+        corners.intrinsic[place],
+        lanes,
+    )
+
+
+@stage
+def _value(vol: Floats, root_time: Floats, lesser: Floats, distance: Floats, value: Floats, lanes: int) -> int:
+    """Fill ``value``, NaN on the lanes that are not ordinary, and return their number."""
+    left = 0
     for j in range(lanes):
-        asset, cash = work[ASSET, j], work[CASH, j]
-        intrinsic[j] = max(right[j] * (asset - cash), 0.0)
-        value[j] = time_value(asset, cash, work[DISTANCE, j], vol[j] * work[ROOT_TIME, j])
+        found, holds = ordinary_value(lesser[j], distance[j], vol[j] * root_time[j])
+        value[j] = found if holds else np.nan
+        left += 0 if holds else 1
+    return left
 
 
 @stage
-def fill_corners(block: Block, window: Floats, lanes: int, corners: Corners) -> None:
-    """Value every corner of ``window`` by the model. Equal inputs give equal values to the last bit."""
-    for state in range(8):
-        spot, basis, time = state & 1, (state >> 1) & 1, (state >> 2) & 1
-        _fill_geometry(block.legs, window[SPOT, spot], window[SPREAD, basis], window[TIME, time], lanes, block.work)
-        for vol in range(2):
-            corner = (spot << SPOT) | (basis << SPREAD) | (vol << VOL) | (time << TIME)
-            _fill_corner(
-                block.legs[RIGHT],
-                block.work,
-                window[VOL, vol],
-                lanes,
-                corners.intrinsic[corner],
-                corners.time_value[corner],
-            )
+def _fill_corner(block: Block, vols: Floats, lanes: int, corner: int, place: int, corners: Corners) -> None:
+    vol, root_time = vols[(corner >> VOL) & 1], corners.root_time[(corner >> TIME) & 1]
+    lesser, distance, value = corners.lesser[place], corners.distance[place], corners.time_value[corner]
+    if _value(vol, root_time, lesser, distance, value, lanes) > 0:
+        for j in range(lanes):
+            if math.isnan(value[j]) and is_option(block, j):
+                value[j] = time_value(lesser[j], lesser[j], distance[j], vol[j] * root_time[j])
 
 
 @stage
-def _put_observed(
+def _pick_observed(
     changed: Integers, observed: Floats, lanes: int, at_start: bool, at_end: bool, corner: int, value: Floats
 ) -> None:
     for j in range(lanes):
@@ -107,32 +187,82 @@ def _put_observed(
 
 
 @stage
-def put_observed(block: Block, lanes: int, at_start: bool, at_end: bool, corners: Corners) -> None:
-    """Where a price determined a vol, that price *is* the corner: take its time value as observed.
+def fill_corners(
+    block: Block,
+    window: Floats,
+    lanes: int,
+    wanted: int,
+    placed: int,
+    moves: Moves,
+    at_start: bool,
+    at_end: bool,
+    corners: Corners,
+) -> None:
+    """Value the corners of ``window`` whose bits are set in ``wanted``.
 
-    Corners that differ from it only in factors that did not move are the same point, and get the same
-    value, or an unmoved factor would be given a rounding error as its effect.
+    Where a price determined a vol, that price *is* the corner at its end: its time value is taken as
+    observed. Corners that differ from it only in factors that did not move are the same point, and get the
+    same value, or an unmoved factor would be given a rounding error as its effect.
+
+    Parameters
+    ----------
+    window
+        The block's window, or a part of it.
+    placed
+        The places that are filled already, as ``wanted``.
+    at_start, at_end
+        Whether the window starts, and ends, where the block's does.
     """
-    for corner in range(CORNERS):
-        row = corners.time_value[corner]
-        _put_observed(block.codes[CHANGED], block.observed, lanes, at_start, at_end, corner, row)
+    filled, noted = 0, False
+    for number in range(CORNERS):
+        corner, place = number & moves.any, number & moves.place
+        if (wanted >> number) & 1 == 0 or (filled >> corner) & 1 == 1:
+            continue
+        filled |= 1 << corner
+        if (placed >> place) & 1 == 0:
+            placed |= 1 << place
+            fill_place(block.legs, window, lanes, place, corners)
+        _fill_corner(block, window[VOL], lanes, corner, place, corners)
+        # With a factor moved on every lane, and another that did not move yet on any, no lane is at an end.
+        if (at_start and corner & moves.all == 0) or (at_end and ~corner & moves.all == 0):
+            if not noted:
+                note_changes(block, lanes)
+                noted = True
+            value = corners.time_value[corner]
+            _pick_observed(block.codes[CHANGED], block.observed, lanes, at_start, at_end, corner, value)
 
 
 @stage
-def mark_gaps(block: Block, lanes: int, corners: Corners, gap: Floats) -> None:
+def without_ends(wanted: int, moves: Moves) -> int:
+    """Leave out of a set of corners the start, the end, and those that are the same points."""
+    for corner in range(CORNERS):
+        if corner & moves.any in (0, moves.any):
+            wanted &= ~(1 << corner)
+    return wanted
+
+
+@stage
+def put_ends(block: Block, lanes: int, moves: Moves, corners: Corners) -> None:
+    """Take both ends of the window as observed, every lane having a price that determined a vol."""
+    copy(block.observed[0], corners.time_value[0, :lanes])
+    copy(block.observed[1], corners.time_value[LAST & moves.any, :lanes])
+
+
+@stage
+def mark_gaps(block: Block, lanes: int, moves: Moves, corners: Corners, gap: Floats) -> None:
     """Change over the window of observed price − model price; exactly 0 at an end that has a vol."""
-    last = CORNERS - 1
+    corner, place = LAST & moves.any, LAST & moves.place
     for j in range(lanes):
         model0 = corners.intrinsic[0, j] + corners.time_value[0, j]
-        model1 = corners.intrinsic[last, j] + corners.time_value[last, j]
+        model1 = corners.intrinsic[place, j] + corners.time_value[corner, j]
         gap0 = 0.0 if block.observed[0, j] > 0.0 else block.legs[PRICE0, j] - model0
         gap1 = 0.0 if block.observed[1, j] > 0.0 else block.legs[PRICE1, j] - model1
         gap[j] = gap1 - gap0
 
 
 @inlined
-def rise(corners: Corners, corner: int, bit: int, j: int) -> float:
-    """Change of value when the factor of ``bit`` moves, the others standing as in ``corner``. [currency]"""
-    intrinsic: float = corners.intrinsic[corner | bit, j] - corners.intrinsic[corner, j]
-    beyond: float = corners.time_value[corner | bit, j] - corners.time_value[corner, j]
+def rise(low: Floats, high: Floats, low_place: Floats, high_place: Floats, j: int) -> float:
+    """Change of value between two corners, of which time values and intrinsic values are given. [currency]"""
+    intrinsic: float = high_place[j] - low_place[j]
+    beyond: float = high[j] - low[j]
     return intrinsic + beyond

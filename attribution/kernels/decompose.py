@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
-from attribution.kernels._jit import BLOCK, inlined, kernel, stage
+from attribution.kernels._jit import kernel, stage
 from attribution.kernels.block import (
+    FACTORS,
     FLAGS,
     INVALID_INPUT,
     OK,
@@ -21,36 +21,45 @@ from attribution.kernels.block import (
     TIME,
     VOL,
     Block,
+    Integers,
     LegInputs,
+    Moves,
     classify,
-    imply_vols,
+    count_moved,
+    has_carry,
     load,
     new_block,
-    padded,
 )
 from attribution.kernels.codes import LegFlag, LegStatus, Method
 from attribution.kernels.corners import (
-    FACTORS,
+    ALL_CORNERS,
+    ENDS,
+    LAST,
     Corners,
     fill_corners,
+    fill_growth,
+    fill_place,
     mark_gaps,
     new_corners,
-    put_observed,
+    put_ends,
+    without_ends,
 )
+from attribution.kernels.implied_vol import SOLVE_ROWS
+from attribution.kernels.lanes import LEG_LANES, Floats, copy, fill, new_rows, padded
 from attribution.kernels.readings import (
     INTERACTIONS,
+    ONE_MOVED,
     fill_interactions,
     one_at_a_time,
     shapley,
     stand_between,
+    wanted_by_waterfall,
     waterfall,
 )
-from attribution.kernels.taylor import BASIS, DELTA, GREEK_TERMS, fill_greek_terms
+from attribution.kernels.taylor import BASIS, DELTA, GREEK_TERMS, TAYLOR_ROWS, fill_greek_terms
+from attribution.kernels.vols import imply_vols
 
 __all__ = ["DETAIL_ROWS", "EFFECT_ROWS", "attribute_many"]
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 # Compiled code compares whole numbers: the members of the public enumerations by their bare values.
 WATERFALL, SHAPLEY, PATH, ONE_AT_A_TIME, TAYLOR = (int(method) for method in Method)
@@ -64,6 +73,7 @@ BASIS_ROW = GREEK_TERMS
 GAP_ROW = GREEK_TERMS + 1
 INTERACTION_ROW = GREEK_TERMS + 2
 DETAIL_ROWS = INTERACTION_ROW + len(INTERACTIONS)
+WORK_ROWS = max(1 + SOLVE_ROWS, TAYLOR_ROWS)
 
 
 @stage
@@ -114,46 +124,143 @@ def _withhold(block: Block, lanes: int, method: int, effects: Floats, gap: Float
                 block.own_vol[end, j] = np.nan
 
 
-@inlined
-def _is_ill_conditioned(price0: float, price1: float, largest_effect: float) -> bool:
-    """Whether an effect is too large to be news beside the prices of the leg."""
-    scale = max(abs(price0), abs(price1), abs(price1 - price0))
-    return largest_effect > ILL_CONDITIONED_FROM * scale
+@stage
+def _close(block: Block, effects: Floats, gap: Floats, spread: Floats, residual: Floats, flags: Integers) -> int:
+    """Fill the spread, with the mark gap in it, and the residual; return how many totals are not finite."""
+    price0, price1 = block.legs[PRICE0], block.legs[PRICE1]
+    spot, vol, time, basis = effects[SPOT], effects[VOL], effects[TIME], effects[SPREAD]
+    unsound = 0
+    for j in range(residual.size):
+        pnl = price1[j] - price0[j]
+        spread[j] = basis[j] + gap[j]
+        residual[j] = pnl - (spot[j] + vol[j] + time[j] + spread[j])
+        unsound += 0 if abs(residual[j]) < np.inf else 1
+        # An effect too large to be news beside the prices of the leg.
+        scale = max(max(abs(price0[j]), abs(price1[j])), abs(pnl))
+        largest = max(max(abs(spot[j]), abs(vol[j])), max(abs(time[j]), abs(spread[j])))
+        flags[j] |= ILL_CONDITIONED if largest > ILL_CONDITIONED_FROM * scale else 0
+    return unsound
 
 
 @stage
-def _store(block: Block, start: int, count: int, effects: Floats, gap: Floats, detail: Floats, results: Floats) -> None:
-    """Write the seven result rows, with the mark gap in the spread, and set the last flag."""
-    for j in range(count):
-        i = start + j
-        price0, price1 = block.legs[PRICE0, j], block.legs[PRICE1, j]
-        spot, vol, time = effects[SPOT, j], effects[VOL, j], effects[TIME, j]
-        spread = effects[SPREAD, j] + gap[j]
-        results[0, i] = spot
-        results[1, i] = vol
-        results[2, i] = time
-        results[3, i] = spread
-        results[4, i] = (price1 - price0) - (spot + vol + time + spread)
-        results[5, i] = block.own_vol[0, j]
-        results[6, i] = block.own_vol[1, j]
-        detail[BASIS_ROW, j] = effects[SPREAD, j]
-        detail[GAP_ROW, j] = gap[j]
-        largest = max(abs(spot), abs(vol), abs(time), abs(spread))
-        ill = _is_ill_conditioned(price0, price1, largest)
-        block.codes[FLAGS, j] |= ILL_CONDITIONED if ill else 0
+def _store(block: Block, start: int, count: int, effects: Floats, work: Floats, results: Floats) -> None:
+    """Write the seven result rows."""
+    b = slice(start, start + count)
+    copy(effects[SPOT], results[0, b])
+    copy(effects[VOL], results[1, b])
+    copy(effects[TIME], results[2, b])
+    copy(work[0], results[3, b])
+    copy(work[1], results[4, b])
+    copy(block.own_vol[0], results[5, b])
+    copy(block.own_vol[1], results[6, b])
 
 
 @stage
-def _read_whole(method: int, order: tuple[int, int, int, int], lanes: int, corners: Corners, effects: Floats) -> None:
-    """Fill ``effects`` from the corners of the whole window; with zeros for the path, which adds its own."""
+def _store_codes(codes: Integers, start: int, count: int, status: Integers, flags: Integers) -> None:
+    status_part, flags_part = status[start : start + count], flags[start : start + count]
+    for j in range(status_part.size):
+        status_part[j] = codes[STATUS, j]
+    for j in range(flags_part.size):
+        flags_part[j] = codes[FLAGS, j]
+
+
+@stage
+def _moves(block: Block, lanes: int, carried: bool, after_vols: bool) -> Moves:
+    """What moved on some lane and on all; before the vols are known, as if all of those moved."""
+    some, every = 0, 0
+    for factor in range(FACTORS):
+        moved = count_moved(block, lanes, factor) if after_vols or factor != VOL else lanes
+        some |= (1 << factor) if moved > 0 else 0
+        every |= (1 << factor) if moved == lanes else 0
+    place = some & ((1 << SPOT) | (1 << SPREAD) | ((1 << TIME) if carried else 0))
+    return Moves(some, every, place)
+
+
+@stage
+def _wanted(method: int, order: tuple[int, int, int, int], detail: bool) -> int:
+    """Corners of the whole window that a method reads, as a set of bits."""
+    if detail or method == SHAPLEY:
+        return ALL_CORNERS
     if method == WATERFALL:
-        waterfall(corners, lanes, order, effects)
-    elif method == ONE_AT_A_TIME:
-        one_at_a_time(corners, lanes, effects)
-    elif method in (SHAPLEY, PATH):
+        return wanted_by_waterfall(order)
+    return ONE_MOVED if method == ONE_AT_A_TIME else ENDS
+
+
+@stage
+def _value_window(
+    block: Block, lanes: int, special: int, wanted: int, corners: Corners, gap: Floats, work: Floats
+) -> Moves:
+    """Imply the vols, and value the corners that are wanted; the two ends only where some vol is missing."""
+    carried = has_carry(block, lanes)
+    moves = _moves(block, lanes, carried, False)
+    end_place = LAST & moves.place
+    fill_growth(block.legs, block.window, lanes, carried, corners)
+    fill_place(block.legs, block.window, lanes, 0, corners)
+    if end_place:
+        fill_place(block.legs, block.window, lanes, end_place, corners)
+    missing = imply_vols(block, lanes, special, end_place, corners, work)
+    moves = _moves(block, lanes, carried, True)
+    chosen = without_ends(wanted, moves) if missing == 0 else wanted | ENDS
+    fill_corners(block, block.window, lanes, chosen, 1 | (1 << end_place), moves, True, True, corners)
+    if missing == 0:
+        put_ends(block, lanes, moves, corners)
+        fill(gap, 0.0)
+    else:
+        mark_gaps(block, lanes, moves, corners, gap)
+    return moves
+
+
+@stage
+def _walk(
+    block: Block, lanes: int, steps: int, moves: Moves, corners: Corners, part: Floats, work: Floats, effects: Floats
+) -> None:
+    """Add up Shapley's effects over the sub-steps of the straight line."""
+    shares = work[1 : 1 + FACTORS]
+    carried = has_carry(block, lanes)
+    for factor in range(FACTORS):
+        fill(effects[factor], 0.0)
+    for step in range(steps):
+        stand_between(block.window, lanes, step, steps, part)
+        fill_growth(block.legs, part, lanes, carried, corners)
+        fill_corners(block, part, lanes, ALL_CORNERS, 0, moves, step == 0, step + 1 == steps, corners)
+        shapley(corners, moves, part[SPREAD, 0], part[SPREAD, 1], lanes, work[0], shares)
         for factor in range(FACTORS):
             for j in range(lanes):
-                effects[factor, j] = 0.0
+                effects[factor, j] += shares[factor, j]
+
+
+@stage
+def _finish(
+    block: Block,
+    start: int,
+    count: int,
+    method: int,
+    wants_detail: bool,
+    special: int,
+    effects: Floats,
+    gap: Floats,
+    parts: Floats,
+    work: Floats,
+    results: Floats,
+    detail: Floats,
+) -> None:
+    """Put right what is no option in order, and write the block's results."""
+    lanes = padded(count)
+    if special > 0:
+        _split_linear(block, lanes, effects, gap, parts)
+    unsound = _close(block, effects, gap, work[0, :count], work[1, :count], block.codes[FLAGS])
+    if special + unsound > 0 or wants_detail or method == TAYLOR:
+        _withhold(block, count, method, effects, gap, parts)
+        for j in range(count):
+            work[0, j] = effects[SPREAD, j] + gap[j]
+            if block.codes[STATUS, j] != OK:
+                work[1, j] = np.nan
+    _store(block, start, count, effects, work, results)
+    if wants_detail:
+        copy(effects[SPREAD], parts[BASIS_ROW, :count])
+        copy(gap, parts[GAP_ROW, :count])
+        for row in range(DETAIL_ROWS):
+            copy(parts[row], detail[row, start : start + count])
 
 
 @kernel
@@ -184,41 +291,32 @@ def attribute_many(
     status, flags
         (n,), filled with ``LegStatus`` and ``LegFlag``.
     """
-    block = new_block()
-    part = np.empty((FACTORS, 2, BLOCK))
-    corners = new_corners()
-    effects = np.empty((FACTORS, BLOCK))
-    gap = np.empty(BLOCK)
-    scratch = np.empty((DETAIL_ROWS, BLOCK))
-    for start in range(0, status.size, BLOCK):
-        count = min(BLOCK, status.size - start)
+    block, corners = new_block(), new_corners()
+    part = np.empty((FACTORS, 2, LEG_LANES if method == PATH else 0))
+    effects, parts, work = (
+        new_rows(FACTORS, LEG_LANES),
+        new_rows(DETAIL_ROWS, LEG_LANES),
+        new_rows(WORK_ROWS, LEG_LANES),
+    )
+    gap = np.empty(LEG_LANES)
+    wanted = _wanted(method, order, wants_detail)
+    for start in range(0, status.size, LEG_LANES):
+        count = min(LEG_LANES, status.size - start)
         lanes = padded(count)
         load(inputs, start, count, block)
-        classify(block, lanes)
-        imply_vols(block, lanes)
-        # Pass 0 is the window as a whole; the path goes on with passes 1 … steps over its sub-steps.
-        for number in range(1 + steps if method == PATH else 1):
-            whole = number == 0
-            divisions = 1 if whole else steps
-            stand_between(block.window, lanes, max(number - 1, 0), divisions, part)
-            fill_corners(block, part, lanes, corners)
-            put_observed(block, lanes, number <= 1, whole | (number == steps), corners)
-            if whole:
-                mark_gaps(block, lanes, corners, gap)
-                if wants_detail:
-                    fill_interactions(corners, lanes, scratch[INTERACTION_ROW:])
-                if wants_detail or method == TAYLOR:
-                    fill_greek_terms(block, lanes, gap, scratch, effects)
-                _read_whole(method, order, lanes, corners, effects)
-            if method == SHAPLEY or (method == PATH and not whole):
-                shapley(corners, lanes, effects)
-        _split_linear(block, lanes, effects, gap, scratch)
-        _withhold(block, lanes, method, effects, gap, scratch)
-        _store(block, start, count, effects, gap, scratch, results)
-        for j in range(count):
-            status[start + j] = block.codes[STATUS, j]
-            flags[start + j] = block.codes[FLAGS, j]
+        special = classify(block, lanes)
+        moves = _value_window(block, lanes, special, wanted, corners, gap, work)
         if wants_detail:
-            for row in range(DETAIL_ROWS):
-                for j in range(count):
-                    detail[row, start + j] = scratch[row, j]
+            fill_interactions(corners, moves, lanes, parts[INTERACTION_ROW:])
+        if wants_detail or method == TAYLOR:
+            fill_greek_terms(block, lanes, wants_detail, inputs.right, gap, parts, effects, work)
+        if method == WATERFALL:
+            waterfall(corners, moves, lanes, order, effects)
+        elif method == SHAPLEY:
+            shapley(corners, moves, block.window[SPREAD, 0], block.window[SPREAD, 1], lanes, work[0], effects)
+        elif method == PATH:
+            _walk(block, lanes, steps, moves, corners, part, work, effects)
+        elif method == ONE_AT_A_TIME:
+            one_at_a_time(corners, moves, lanes, effects)
+        _finish(block, start, count, method, wants_detail, special, effects, gap, parts, work, results, detail)
+        _store_codes(block.codes, start, count, status, flags)

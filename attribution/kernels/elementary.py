@@ -8,14 +8,23 @@ from __future__ import annotations
 
 import numpy as np
 
-from attribution.kernels._constants import ATANH_TAIL, EXP_TAIL
+from attribution.kernels._constants import ATANH_TAIL, EXP_TAIL, LOG1P_TAIL
 from attribution.kernels._jit import inlined
 
-__all__ = ["difference_error", "exponential", "log_ratio", "polynomial", "sum_error"]
+__all__ = [
+    "difference_error",
+    "exponential",
+    "exponential_inside",
+    "log_ratio",
+    "polynomial",
+    "rough_log1p",
+    "sum_error",
+]
 
 # ln 2 in two parts: the first has enough trailing zeros for an exact product with any exponent.
 LN2_HIGH = 6.93147180369123816490e-01
 LN2_LOW = 1.90821492927058770002e-10
+LN2 = 0.6931471805599453
 ONE_OVER_LN2 = 1.4426950408889634074
 
 # Adding 1.5 · 2^52 leaves a nearby whole number in the low bits of the sum.
@@ -23,6 +32,8 @@ ROUNDER = 6755399441055744.0
 ROUNDER_BITS = 0x4338000000000000
 MANTISSA_BITS = 52
 HALF_EXPONENT_STEP = 1 << 51
+ONE_BITS = 0x3FF0000000000000
+THREE_QUARTERS_BITS = 0x3FE8000000000000
 
 EXP_UNDERFLOW = -708.0
 EXP_OVERFLOW = 709.0
@@ -38,18 +49,24 @@ def polynomial(x: float, coefficients: tuple[float, ...]) -> float:
 
 
 @inlined
-def exponential(y: float) -> float:
-    """e^y to 1 ulp; 0 below −708 (results under 1e-307), inf above 709, NaN for NaN.
+def exponential_inside(y: float) -> float:
+    """e^y to 1 ulp for −708 ≤ y ≤ 709; outside, and for NaN, a meaningless number.
 
     y = k ln 2 + r with |r| ≤ ½ ln 2; e^r is a polynomial and 2^k goes into the exponent bits.
     """
-    inside = min(max(y, EXP_UNDERFLOW), EXP_OVERFLOW) if y == y else 0.0
-    shifted = inside * ONE_OVER_LN2 + ROUNDER
+    shifted = y * ONE_OVER_LN2 + ROUNDER
     k = shifted - ROUNDER
-    r = (inside - k * LN2_HIGH) - k * LN2_LOW
+    r = (y - k * LN2_HIGH) - k * LN2_LOW
     mantissa = 1.0 + (r + r * r * polynomial(r, EXP_TAIL))
     bits = np.float64(mantissa).view(np.int64) + (np.float64(shifted).view(np.int64) << MANTISSA_BITS)
     value: float = np.int64(bits).view(np.float64)
+    return value
+
+
+@inlined
+def exponential(y: float) -> float:
+    """e^y to 1 ulp; 0 below −708 (results under 1e-307), inf above 709, NaN for NaN."""
+    value = exponential_inside(min(max(y, EXP_UNDERFLOW), EXP_OVERFLOW) if y == y else 0.0)
     value = 0.0 if y < EXP_UNDERFLOW else value
     value = np.inf if y > EXP_OVERFLOW else value
     return value if y == y else np.nan
@@ -70,6 +87,19 @@ def log_ratio(numerator: float, denominator: float) -> float:
     z = (numerator - q) / (numerator + q)
     z2 = z * z
     return k * LN2_HIGH + ((z + z) + ((z + z) * z2 * polynomial(z2, ATANH_TAIL) + k * LN2_LOW))
+
+
+@inlined
+def rough_log1p(x: float) -> float:
+    """ln(1 + x) for x ≥ 0, to a relative 1e-7 and without a division: enough to start an iteration.
+
+    1 + x = 2^k (1 + f) with f in [−1/4, 1/2); f is formed from x, or small x would lose its digits.
+    """
+    exponent = (np.float64(1.0 + x).view(np.int64) - THREE_QUARTERS_BITS) >> MANTISSA_BITS
+    scale = np.int64(ONE_BITS - (exponent << MANTISSA_BITS)).view(np.float64)
+    k = np.int64(exponent + ROUNDER_BITS).view(np.float64) - ROUNDER
+    f = x * scale + (scale - 1.0)
+    return k * LN2 + (f + f * f * polynomial(f, LOG1P_TAIL))
 
 
 @inlined

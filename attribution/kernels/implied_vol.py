@@ -1,13 +1,12 @@
 """Price → volatility: one explicit seed and one fourth-order step, with a safeguarded loop behind them.
 
-With c the time value, β = c √2π / √(XY), and u, t, M as in :mod:`attribution.kernels.black`, the total
-deviation s = σ√T solves
+With c the time value and u, t, M as in :mod:`attribution.kernels.black`, the total deviation s = σ√T solves
 
-    f(s) = ln( [M(u − t) − M(u + t)] / β ) − (u² + t²)/2 = 0,     f′ = 1 / [M(u − t) − M(u + t)]
+    f(s) = ln( min(X, Y) φ(u − t) [M(u − t) − M(u + t)] / c ) = 0,     f′ = 1 / [M(u − t) − M(u + t)]
 
-The seed inverts Bachelier's model and corrects it to Black's (relative error 3e-6); a Householder step of
-third order then ends at rounding. Lanes outside the seed's domain are repeated by an iteration that keeps
-a bracket. After Jäckel, "Let's be rational" (2015), whose objective function this is.
+The seed inverts Bachelier's model and corrects it to Black's (relative error 3e-6); one step of fourth
+order then ends at rounding (docs/kernels.md §4). Lanes where that is not sure are repeated by an iteration
+that keeps a bracket. After Jäckel, "Let's be rational" (2015), whose objective function this is.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from attribution.kernels._constants import (
     BACHELIER_DENOMINATOR,
@@ -23,20 +21,25 @@ from attribution.kernels._constants import (
     LOGNORMAL_DENOMINATOR,
     LOGNORMAL_NUMERATOR,
 )
-from attribution.kernels._jit import BLOCK, inlined, kernel, stage
+from attribution.kernels._jit import inlined, kernel, stage
 from attribution.kernels.black import is_positive
-from attribution.kernels.elementary import difference_error, log_ratio, polynomial
+from attribution.kernels.elementary import (
+    difference_error,
+    exponential_inside,
+    log_ratio,
+    polynomial,
+    rough_log1p,
+)
+from attribution.kernels.lanes import LANES, Floats, copy, new_rows, rest
 from attribution.kernels.normal import INV_SQRT_2PI, MILLS_LOWEST, SQRT_2PI, mills_pair
 
-__all__ = ["implied_vol_many", "solve_total_std", "time_value_of_price"]
+__all__ = ["SOLVE_ROWS", "implied_vol_many", "safe_total_std", "solve_vols", "time_value_of_price"]
 
-UNSOLVED = -1.0
-# Keeps ln(1 + |F − K|/c) and the seed away from 0/0 at the money; too small to be seen elsewhere.
+# Keeps ln(1 + |X − Y|/c) and the seed away from 0/0 at the money; too small to be seen elsewhere.
 AT_THE_MONEY = 1e-11
 SEED_LARGEST_LOG = 45.0
-SEED_LARGEST_STD = 2.5
-SEED_SMALLEST_BETA = 1e-290
-SEED_LARGEST_STEP = 2e-5
+SMALLEST_VALUE = 1e-140
+NEGLIGIBLE = 1e-16
 
 ITERATIONS = 200
 STEP_SMALL_ENOUGH = 1e-5
@@ -44,6 +47,8 @@ LARGEST_MONEYNESS = 64.0
 """No positive double is the time value of an option this many deviations from the money."""
 LARGEST_HALF_STD = 40.0
 """Nor is the distance to the upper bound, for half deviations that exceed the moneyness by so much."""
+
+SOLVE_ROWS = 5
 
 
 @inlined
@@ -70,12 +75,116 @@ def _seed(distance: float, log_ratio_to_value: float) -> float:
     q_y, q_x, q_yy, q_xy, q_xx = LOGNORMAL_DENOMINATOR
     p = p0 + y * (p_y + p_yy * y + p_xy * x) + x * (p_x + p_xx * x)
     q = 1.0 + y * (q_y + q_yy * y + q_xy * x) + x * (q_x + q_xx * x)
-    return bachelier * (1.0 + y * p / q)
+    return bachelier + bachelier * (y * p / q)
+
+
+@inlined
+def _fourth_order_step(f: float, gap: float, s: float, u: float) -> float:
+    """Step to the zero of f = ln(model/target), f′ = 1/gap, by three terms of the inverse series; no division.
+
+    f″/f′ and f‴/f′ follow from (ln vega)′ = u²/s − s/4, vega being the derivative of the model.
+    """
+    u_s = u / s
+    p = (u * u_s - 0.25 * s) * gap
+    k = (3.0 * u_s * u_s + 0.25) * gap * gap
+    second = 0.5 * (p - 1.0)
+    third = (1.0 / 6.0) * (1.0 + p * (2.0 * p - 3.0) + k)
+    return -f * gap * (1.0 + f * (second + f * third))
+
+
+@stage
+def _start(
+    value: Floats,
+    lesser: Floats,
+    difference: Floats,
+    distance: Floats,
+    inverse: Floats,
+    logarithm: Floats,
+    total_std: Floats,
+) -> None:
+    """Fill 1/c, L and the seeds."""
+    for j in range(total_std.size):
+        c = value[j]
+        share = 1.0 / (c * lesser[j])
+        reciprocal = lesser[j] * share
+        length = rough_log1p(difference[j] * reciprocal + AT_THE_MONEY)
+        inverse[j] = reciprocal
+        logarithm[j] = length
+        total_std[j] = _seed(distance[j] + AT_THE_MONEY * c * c * share, length)
+
+
+@stage
+def _differ(distance: Floats, total_std: Floats, moneyness: Floats, gap: Floats) -> None:
+    """Fill u and M(u − t) − M(u + t)."""
+    for j in range(total_std.size):
+        s = total_std[j]
+        u = distance[j] / s
+        moneyness[j] = u
+        _, gap[j] = mills_pair(u - 0.5 * s, u + 0.5 * s, s)
+
+
+@stage
+def _finish(
+    value: Floats,
+    lesser: Floats,
+    inverse: Floats,
+    logarithm: Floats,
+    total_std: Floats,
+    moneyness: Floats,
+    gap: Floats,
+    root_time: Floats,
+    volatility: Floats,
+) -> int:
+    """Take the step; NaN, and counted, where it is not sure to end at rounding."""
+    left = 0
+    for j in range(volatility.size):
+        s, u, g = total_std[j], moneyness[j], gap[j]
+        nearest = u - 0.5 * s
+        model = lesser[j] * (INV_SQRT_2PI * exponential_inside(-0.5 * nearest * nearest)) * g
+        r = (model - value[j]) * inverse[j]
+        f = r * (1.0 + r * (-0.5 + r * (1.0 / 3.0 - 0.25 * r)))
+        vol = (s + _fourth_order_step(f, g, s, u)) / root_time[j]
+        # The first term left out of the series is of the order of f⁴.
+        f2 = f * f
+        sure = (f2 * f2 * g < NEGLIGIBLE * s) & (nearest >= MILLS_LOWEST) & (logarithm[j] < SEED_LARGEST_LOG)
+        sure = sure & (value[j] > SMALLEST_VALUE) & is_positive(vol)
+        volatility[j] = vol if sure else np.nan
+        left += 0 if sure else 1
+    return left
+
+
+@stage
+def solve_vols(
+    value: Floats,
+    lesser: Floats,
+    difference: Floats,
+    distance: Floats,
+    root_time: Floats,
+    work: Floats,
+    volatility: Floats,
+) -> int:
+    """Fill ``volatility``, NaN on the lanes that need :func:`safe_total_std`; return their number.
+
+    Parameters
+    ----------
+    value
+        Time value of the option; a lane where it is NaN has no vol. [currency]
+    lesser, difference, distance
+        min(X, Y), |X − Y| and |ln(X/Y)| of discounted forward X and strike Y.
+    work
+        (SOLVE_ROWS, LANES), scratch.
+    """
+    lanes = volatility.size
+    inverse, logarithm = work[0, :lanes], work[1, :lanes]
+    total_std, moneyness, gap = work[2, :lanes], work[3, :lanes], work[4, :lanes]
+    _start(value, lesser, difference, distance, inverse, logarithm, total_std)
+    _differ(distance, total_std, moneyness, gap)
+    return _finish(value, lesser, inverse, logarithm, total_std, moneyness, gap, root_time, volatility)
 
 
 @inlined
 def _householder_step(f: float, slope: float, s: float, u: float) -> float:
-    """Fourth-order step to the zero of f = ln(model/target), with f′ = ``slope`` at s.
+    """Fourth-order step to the zero of f = ln(model/target), with f′ = ``slope`` at s, from any distance.
 
     The model is an option's time value or its distance to the upper bound: both have ± vega as their
     derivative, so f″/f′ and f‴/f′ follow from (ln vega)′ = u²/s − s/4.
@@ -89,28 +198,6 @@ def _householder_step(f: float, slope: float, s: float, u: float) -> float:
     under = 1.0 + newton * (second + third * newton * (1.0 / 6.0))
     # Far from the zero the rational step can point anywhere; Newton's never points uphill.
     return newton * over / under if (over > 0.0) & (under > 0.0) else newton
-
-
-@inlined
-def _start(value: float, distance: float, difference: float, root: float) -> float:
-    """Seed of the total deviation; NaN outside its domain."""
-    beta = value * (SQRT_2PI / root)
-    logarithm = log_ratio(value + (difference + AT_THE_MONEY * value), value)
-    s = _seed(distance + AT_THE_MONEY * INV_SQRT_2PI * beta, logarithm)
-    good = (value > 0.0) & (logarithm < SEED_LARGEST_LOG) & (beta > SEED_SMALLEST_BETA)
-    return s if good & (s < SEED_LARGEST_STD) else np.nan
-
-
-@inlined
-def _finish(s: float, gap: float, value: float, distance: float, root: float) -> float:
-    """One step from a seed s with ``gap`` = M(u − t) − M(u + t); ``UNSOLVED`` if that is not enough."""
-    beta = value * (SQRT_2PI / root)
-    u = distance / s
-    t = 0.5 * s
-    f = log_ratio(gap, beta) - 0.5 * (u * u + t * t)
-    step = _householder_step(f, 1.0 / gap, s, u)
-    good = (abs(step) < SEED_LARGEST_STEP * s) & (u - t > MILLS_LOWEST)
-    return s + step if good else UNSOLVED
 
 
 @inlined
@@ -132,7 +219,7 @@ def _objective(s: float, distance: float, beta: float, beta_room: float) -> tupl
 
 
 @stage
-def _safe_total_std(value: float, room: float, distance: float, root: float) -> float:
+def safe_total_std(value: float, room: float, distance: float, root: float) -> float:
     """Solve for any attainable time value; NaN if there is none or the value under- or overflows."""
     if not (is_positive(value) and is_positive(room) and is_positive(root) and distance < np.inf):
         return np.nan
@@ -160,84 +247,96 @@ def _safe_total_std(value: float, room: float, distance: float, root: float) -> 
     return s
 
 
-@stage
-def solve_total_std(
-    value: NDArray[np.float64],
-    room: NDArray[np.float64],
-    distance: NDArray[np.float64],
-    difference: NDArray[np.float64],
-    root: NDArray[np.float64],
-    gap: NDArray[np.float64],
-    total_std: NDArray[np.float64],
-) -> None:
-    """Fill ``total_std`` with σ√T; NaN where no volatility exists.
-
-    One short loop per stage: a processor overlaps the steps of many short loops better than of a long one.
-
-    Parameters
-    ----------
-    value, room
-        Time value of the option, and its price's distance to the upper bound. [currency]
-    distance, difference, root
-        |ln(X/Y)|, |X − Y| and √(XY) of discounted forward X and strike Y.
-    gap
-        Scratch.
-    """
-    for i in range(value.size):
-        total_std[i] = _start(value[i], distance[i], difference[i], root[i])
-    for i in range(value.size):
-        s = total_std[i]
-        u = distance[i] / s
-        _, gap[i] = mills_pair(u - 0.5 * s, u + 0.5 * s, s)
-    unsolved = 0
-    for i in range(value.size):
-        total_std[i] = _finish(total_std[i], gap[i], value[i], distance[i], root[i])
-        unsolved += total_std[i] == UNSOLVED
-    if unsolved > 0:
-        for i in range(value.size):
-            if total_std[i] == UNSOLVED:
-                total_std[i] = _safe_total_std(value[i], room[i], distance[i], root[i])
+@inlined
+def _measure_one(price: float, forward: float, strike: float, right: float) -> tuple[float, float, float, float]:
+    """Time value, min(F, K), |F − K| and |ln(F/K)| of an option with an undiscounted price."""
+    value = time_value_of_price(price, forward, strike, right, 0.0)
+    return value, min(forward, strike), abs(forward - strike), abs(log_ratio(forward, strike))
 
 
 @stage
-def _prepare(
-    price: NDArray[np.float64],
-    forward: NDArray[np.float64],
-    strike: NDArray[np.float64],
-    right: NDArray[np.float64],
-    discount_factor: NDArray[np.float64],
-    work: NDArray[np.float64],
+def implied_vol_one(
+    price: float, forward: float, strike: float, time_to_expiry: float, right: float, discount_factor: float
+) -> float:
+    """Volatility of one option whatever its price; NaN where there is none."""
+    valid = is_positive(forward) & is_positive(strike) & is_positive(discount_factor)
+    if not (valid and abs(right) == 1.0 and is_positive(time_to_expiry)):
+        return np.nan
+    undiscounted = price / discount_factor
+    value, _, _, distance = _measure_one(undiscounted, forward, strike, right)
+    room = (forward if right > 0.0 else strike) - undiscounted
+    return safe_total_std(value, room, distance, math.sqrt(forward * strike)) / math.sqrt(time_to_expiry)
+
+
+@stage
+def _measure(
+    price: Floats,
+    forward: Floats,
+    strike: Floats,
+    time_to_expiry: Floats,
+    right: Floats,
+    discount_factor: Floats,
+    value: Floats,
+    lesser: Floats,
+    difference: Floats,
+    distance: Floats,
+    root_time: Floats,
 ) -> None:
-    """Fill the rows of ``work`` with the first five arguments of :func:`solve_total_std`."""
-    for i in range(price.size):
-        f, k, phi = forward[i], strike[i], right[i]
-        undiscounted = price[i] / discount_factor[i]
-        valid = is_positive(f) & is_positive(k) & is_positive(discount_factor[i]) & (abs(phi) == 1.0)
-        value = time_value_of_price(undiscounted, f, k, phi, 0.0)
-        work[0, i] = value if valid else np.nan
-        work[1, i] = (f if phi > 0.0 else k) - undiscounted
-        work[2, i] = abs(log_ratio(f, k))
-        work[3, i] = abs(f - k)
-        work[4, i] = math.sqrt(f * k)
+    for j in range(value.size):
+        root_time[j] = math.sqrt(time_to_expiry[j])
+        measured, lesser[j], difference[j], distance[j] = _measure_one(
+            price[j] / discount_factor[j], forward[j], strike[j], right[j]
+        )
+        value[j] = measured if abs(right[j]) == 1.0 else np.nan
+
+
+@stage
+def _vol_block(
+    price: Floats,
+    forward: Floats,
+    strike: Floats,
+    time_to_expiry: Floats,
+    right: Floats,
+    discount_factor: Floats,
+    volatility: Floats,
+    work: Floats,
+) -> None:
+    lanes = volatility.size
+    value, root_time = work[0, :lanes], work[1, :lanes]
+    lesser, difference, distance = work[2, :lanes], work[3, :lanes], work[4, :lanes]
+    _measure(
+        price, forward, strike, time_to_expiry, right, discount_factor, value, lesser, difference, distance, root_time
+    )
+    if solve_vols(value, lesser, difference, distance, root_time, work[5:], volatility) > 0:
+        for j in range(lanes):
+            if math.isnan(volatility[j]):
+                volatility[j] = implied_vol_one(
+                    price[j], forward[j], strike[j], time_to_expiry[j], right[j], discount_factor[j]
+                )
 
 
 @kernel
 def implied_vol_many(
-    price: NDArray[np.float64],
-    forward: NDArray[np.float64],
-    strike: NDArray[np.float64],
-    time_to_expiry: NDArray[np.float64],
-    right: NDArray[np.float64],
-    discount_factor: NDArray[np.float64],
-    volatility: NDArray[np.float64],
+    price: Floats,
+    forward: Floats,
+    strike: Floats,
+    time_to_expiry: Floats,
+    right: Floats,
+    discount_factor: Floats,
+    volatility: Floats,
 ) -> None:
     """Fill ``volatility``; NaN where the price determines none, or an input is outside its domain."""
-    work = np.empty((6, BLOCK))
-    for start in range(0, volatility.size, BLOCK):
-        b = slice(start, min(start + BLOCK, volatility.size))
-        n = b.stop - b.start
-        _prepare(price[b], forward[b], strike[b], right[b], discount_factor[b], work[:, :n])
-        solve_total_std(work[0, :n], work[1], work[2], work[3], work[4], work[5], volatility[b])
-        for i in range(b.start, b.stop):
-            alive = is_positive(time_to_expiry[i])
-            volatility[i] = volatility[i] / math.sqrt(time_to_expiry[i]) if alive else np.nan
+    work = new_rows(5 + SOLVE_ROWS, LANES)
+    whole = volatility.size - volatility.size % LANES
+    for start in range(0, whole, LANES):
+        b = slice(start, start + LANES)
+        _vol_block(
+            price[b], forward[b], strike[b], time_to_expiry[b], right[b], discount_factor[b], volatility[b], work
+        )
+    if whole < volatility.size:
+        last = new_rows(7, LANES)
+        p, f, k = rest(price, whole, last[0]), rest(forward, whole, last[1]), rest(strike, whole, last[2])
+        t, phi = rest(time_to_expiry, whole, last[3]), rest(right, whole, last[4])
+        d = rest(discount_factor, whole, last[5])
+        _vol_block(p, f, k, t, phi, d, last[6, : f.size], work)
+        copy(last[6], volatility[whole:])

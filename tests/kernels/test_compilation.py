@@ -1,12 +1,10 @@
 """What is compiled, when, and how."""
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
 
@@ -14,14 +12,10 @@ from attribution.kernels import (
     _jit,
     arrays,
     attribute_legs,
-    black,
     black_greeks,
     black_price,
-    corners,
-    greeks,
     implied_vol,
 )
-from attribution.kernels.implied_vol import solve_total_std
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -83,33 +77,3 @@ def test_one_specialisation_whatever_the_inputs():
     )
     for kernel in kernels:
         assert len(_jit.dispatcher(kernel.__wrapped__).signatures) == 1
-
-
-def _fused_vector_instructions(dispatcher):
-    assembly = "".join(dispatcher.inspect_asm().values())
-    if "vfmadd" not in assembly:
-        pytest.skip("this processor has no fused multiply-add")
-    return re.findall(r"vfmadd\d+pd", assembly)
-
-
-@pytest.mark.parametrize(
-    ("function", "inputs", "outputs"),
-    [(black.black_price_many, 6, 1), (greeks.black_greeks_many, 8, 10)],
-    ids=["price", "greeks"],
-)
-def test_loops_over_arrays_are_vectorised(function, inputs, outputs):
-    """A helper that is not inlined, or a call into libm, silently makes a loop ten times slower."""
-    fresh = numba.njit(**_jit.OPTIONS)(function.__wrapped__)  # cached code cannot be inspected
-    fresh(*np.ones((inputs, 8)), np.ones(8) if outputs == 1 else np.ones((outputs, 8)))
-    assert _fused_vector_instructions(fresh)
-
-
-def test_corners_are_vectorised():
-    table = np.ones((4, _jit.BLOCK))
-    corners._fill_corner(table[0], table, table[1], _jit.BLOCK, table[2], table[3])
-    assert _fused_vector_instructions(corners._fill_corner)
-
-
-def test_implied_vols_are_vectorised():
-    solve_total_std(*np.ones((7, _jit.BLOCK)))
-    assert _fused_vector_instructions(solve_total_std)

@@ -55,7 +55,7 @@ def test_the_cache_notices_edits_of_other_files(project):
     assert folder.startswith(cache)
 
     with (project / "attribution" / "kernels" / "elementary.py").open("a") as elementary:
-        elementary.write("\n\n@inlined\ndef exponential(x: float) -> float:\n    return 0.0\n")
+        elementary.write("\n\n@inlined\ndef exponential_inside(x: float) -> float:\n    return 0.0\n")
     price, how, _ = run(PRICE, project, NUMBA_CACHE_DIR=cache)
     assert float(price) == 0.0
     assert how == "compiled"

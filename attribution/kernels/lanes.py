@@ -1,0 +1,87 @@
+"""Blocks of lanes: how columns of any length reach loops that know one length only.
+
+Kernels work block by block, in short loops over scratch rows that stay in the first-level cache: one idea
+to a loop. A lane is the place of one option in its block. Whole blocks are read where they stand; what is
+left at the end of the columns is copied and padded to whole vector registers. So every option takes the
+same instructions wherever it stands in whatever batch, and a batch of one gives the same bits as a batch of
+a million (docs/kernels.md §8).
+
+Loops first treat every lane as an ordinary one, mark with NaN those that are not, and count them. Only if
+there are any does a second, scalar loop repair them: absurd inputs do not slow their neighbours down.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attribution.kernels._jit import inlined, stage
+
+__all__ = ["LANES", "LEG_LANES", "Floats", "any_differs", "copy", "fill", "new_rows", "padded", "read_only", "rest"]
+
+Floats = NDArray[np.float64]
+
+LANES = 512
+"""Options of a whole block: enough that filling and draining the processor's queues between two loops is
+small beside the loops, few enough for the cache."""
+
+LEG_LANES = 320
+"""Legs of a whole block: fewer, for they need ten times the scratch rows."""
+
+LANE_MULTIPLE = 32
+"""Eight doubles to a register, four registers at a time: the widest step a compiler takes."""
+
+
+@inlined
+def padded(count: int) -> int:
+    """Lanes to work on for ``count`` options."""
+    return (count + LANE_MULTIPLE - 1) // LANE_MULTIPLE * LANE_MULTIPLE
+
+
+@stage
+def new_rows(count: int, lanes: int) -> Floats:
+    """Return a table of ``count`` scratch rows, empty."""
+    return np.empty((count, lanes))
+
+
+@inlined
+def read_only(row: Floats, column: Floats) -> Floats:
+    """Return a row of scratch, with the type of a column: stages that read either are compiled for one.
+
+    The first return is never taken; it is there for its type.
+    """
+    return column if row.size < 0 else row
+
+
+@stage
+def rest(column: Floats, start: int, row: Floats) -> Floats:
+    """Copy what a column holds from ``start`` on into ``row``, pad it with NaN, and return that row."""
+    count = column.size - start
+    for lane in range(count):
+        row[lane] = column[start + lane]
+    for lane in range(count, padded(count)):
+        row[lane] = np.nan
+    return read_only(row[: padded(count)], column)
+
+
+@stage
+def copy(source: Floats, target: Floats) -> None:
+    """Fill ``target`` from the first lanes of ``source``."""
+    for lane in range(target.size):
+        target[lane] = source[lane]
+
+
+@stage
+def fill(row: Floats, value: float) -> None:
+    """Set all lanes of a row."""
+    for lane in range(row.size):
+        row[lane] = value
+
+
+@stage
+def any_differs(row: Floats, usual: float) -> bool:
+    """Whether any lane holds something else than the usual value (NaN does)."""
+    others = 0
+    for lane in range(row.size):
+        others += 1 if row[lane] != usual else 0
+    return others > 0
