@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
 from attribution.calendars import ExchangeCalendar, get_calendar
-from attribution.combo import combo_gap, exceeds_tolerance
+from attribution.combo import combo_gap, exceeds_tolerance, gap_of_separate_exits
 from attribution.errors import AttributionError, MarketDataError, NoSourceError, TradeError
 from attribution.gather import LegTask, gather
 from attribution.instruments import Future, Option
 from attribution.legs import LegOutcome, solve
-from attribution.market.quotes import Answer, FillOf
+from attribution.market.quotes import Answer
 from attribution.market.source import Market
 from attribution.model import Model
-from attribution.parts import closed_by_keys, parts_of_legs
+from attribution.parts import Exits, closed_by_keys, exits_of, parts_of_legs
 from attribution.result import TradeOutcome, failed_result, result_of
 from attribution.status import Status
 from attribution.trade import Part, Trade, as_instant
 from attribution.window import EndKind, Phase, Window, clip_to_expiry, fill_session, trade_window
 
-__all__ = ["Job", "explain", "explain_one", "job_of", "jobs_of", "last_session", "leg_tasks", "read_trade"]
+__all__ = ["Job", "end_of_trade", "explain", "explain_one", "job_of", "jobs_of", "leg_tasks", "read_trade"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +60,15 @@ def jobs_of(rows: Sequence[object], current_time: object, *, day: bool) -> list[
 
 @dataclass(slots=True)
 class _Plan:
-    """The leg tasks of one job; ``windows`` of its parts, and whether its legs ended one by one."""
+    """The leg tasks of one job, leg by leg and part by part.
+
+    ``windows`` of its parts (of the first leg's), and what its exit orders filled, where they tell the parts.
+    """
 
     job: Job
     windows: list[Window]
     tasks: list[LegTask]
-    one_by_one: bool
+    fills: tuple[Answer, ...] | None
 
 
 def explain_one(job: Job, market: Market, model: Model, *, raise_on_missing: bool) -> dict[str, Any]:
@@ -117,14 +120,14 @@ def leg_tasks(job: Job, market: Market) -> list[LegTask]:
     AttributionError
         The windows cannot be told.
     """
-    plan = _plan(0, job, closed_by_keys([job.trade], market))
+    plan = _plan(0, job, closed_by_keys([(job.trade, job.now)], market))
     if isinstance(plan, AttributionError):
         raise plan
     return plan.tasks
 
 
 def _outcomes(jobs: Sequence[Job], market: Market, model: Model) -> list[TradeOutcome | AttributionError]:
-    exits = closed_by_keys([job.trade for job in jobs], market)
+    exits = closed_by_keys([(job.trade, job.now) for job in jobs], market)
     plans = [_plan(i, job, exits) for i, job in enumerate(jobs)]
     tasks = [task for plan in plans if isinstance(plan, _Plan) for task in plan.tasks]
     gather(tasks, market)
@@ -138,30 +141,28 @@ def _outcomes(jobs: Sequence[Job], market: Market, model: Model) -> list[TradeOu
     return outcomes
 
 
-def _plan(index: int, job: Job, exits: Mapping[FillOf, Answer]) -> _Plan | AttributionError:
+def _plan(index: int, job: Job, exits: Exits) -> _Plan | AttributionError:
     trade = job.trade
     try:
-        by_leg = parts_of_legs(trade, exits, job.now)
-        shares = (
-            [(part, item) for part in trade.parts for item in trade.legs]
-            if by_leg is None
-            else [(part, item) for item, parts in zip(trade.legs, by_leg, strict=True) for part in parts]
-        )
+        fills = exits_of(trade, exits, job.now)
+        parts = [trade.parts] * len(trade.legs) if fills is None else parts_of_legs(trade, fills, job.now)
         tasks, wholes = [], {}
-        for part, item in shares:
+        for leg, (item, own_parts) in enumerate(zip(trade.legs, parts, strict=True)):
             instrument = item.leg.instrument
-            place = (instrument.exchange, part.exit_time)
-            if place not in wholes:
-                wholes[place] = _whole_window(job, part, instrument.exchange)
-            whole = wholes[place]
-            dated = isinstance(instrument, Future | Option)
-            own = clip_to_expiry(whole, instrument.expires_at) if dated else whole  # type: ignore[union-attr]
-            tasks.append(LegTask(index, trade, part, item, own))
+            for part in own_parts:
+                place = (instrument.exchange, part.exit_time)
+                if place not in wholes:
+                    wholes[place] = _whole_window(job, part, instrument.exchange)
+                whole = wholes[place]
+                dated = isinstance(instrument, Future | Option)
+                own = clip_to_expiry(whole, instrument.expires_at) if dated else whole  # type: ignore[union-attr]
+                told = None if fills is None or part.exit_time is None else fills[leg]
+                tasks.append(LegTask(index, trade, part, item, own, exit_fill=told))
         home = trade.legs[0].leg.instrument.exchange
-        windows = [wholes[home, part.exit_time] for part in (trade.parts if by_leg is None else by_leg[0])]
+        windows = [wholes[home, part.exit_time] for part in parts[0]]
     except AttributionError as exc:
         return exc
-    return _Plan(job, windows, tasks, by_leg is not None)
+    return _Plan(job, windows, tasks, None if fills is None else fills)
 
 
 def _whole_window(job: Job, part: Part, exchange: str) -> Window:
@@ -187,14 +188,17 @@ def _outcome(plan: _Plan, solved: Sequence[LegOutcome | TradeError]) -> TradeOut
 
 
 def _combo_gap(plan: _Plan, legs: Sequence[LegOutcome]) -> tuple[float, bool]:
-    """The combo gap over all parts, and whether one is more than rounding; none while legs end one by one."""
-    trade, per_part = plan.job.trade, len(plan.job.trade.legs)
-    gap, flagged = 0.0, False
-    if plan.one_by_one:
-        return gap, flagged
+    """The combo gap over all parts, and whether one is more than rounding; none while a leg is open by its orders."""
+    trade = plan.job.trade
+    if plan.fills is not None:
+        if any(leg.task.part.exit_time is None for leg in legs) or len(legs) != len(trade.legs):
+            return 0.0, False
+        gap = gap_of_separate_exits(trade, legs, plan.fills)
+        return gap, exceeds_tolerance(gap, trade.quantity * trade.common_multiplier)
+    gap, flagged, parts = 0.0, False, len(trade.parts)
     for k, (part, window) in enumerate(zip(trade.parts, plan.windows, strict=True)):
         if window.phase is Phase.LIVE:
-            own = combo_gap(trade, part, window, legs[k * per_part : (k + 1) * per_part])
+            own = combo_gap(trade, part, window, legs[k::parts])
             gap += own
             flagged |= exceeds_tolerance(own, part.quantity * trade.common_multiplier)
     return gap, flagged
@@ -215,6 +219,15 @@ def _fees(trade: Trade, window: Window, session: date | None) -> float:
     calendar = get_calendar(trade.legs[0].leg.instrument.exchange)
     paid = fill_session(calendar, trade.entry_time).date if trade.exit_time is None else last_session(trade, calendar)
     return trade.commission if paid == session else 0.0
+
+
+def end_of_trade(trade: Trade, exits: Exits, now: datetime) -> datetime | None:
+    """When nothing of a trade is left: its last exit or its last expiry; None while neither is known."""
+    fills = exits_of(trade, exits, now)
+    parts = trade.parts if fills is None else [part for own in parts_of_legs(trade, fills, now) for part in own]
+    exit_times = [part.exit_time for part in parts if part.exit_time is not None]
+    ends = [trade.last_expiry] if len(exit_times) < len(parts) else [max(exit_times), trade.last_expiry]
+    return min((at for at in ends if at is not None), default=None)
 
 
 def last_session(trade: Trade, calendar: ExchangeCalendar) -> date | None:

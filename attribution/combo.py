@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from datetime import datetime
 
 from attribution.errors import TradeError
 from attribution.legs import LegOutcome
+from attribution.market.quotes import Answer, Price
 from attribution.trade import Part, Trade
 from attribution.window import EndKind, Phase, Window
 
-__all__ = ["combo_gap", "exceeds_tolerance"]
+__all__ = ["combo_gap", "exceeds_tolerance", "gap_of_separate_exits"]
 
 #: Row prices are quoted to a paisa or a cent; a difference from the legs within it is rounding.
 PRICE_TOLERANCE = 0.01
@@ -48,6 +50,27 @@ def combo_gap(trade: Trade, part: Part, window: Window, legs: Sequence[LegOutcom
     if not trade.has_row_prices(part):
         return 0.0
     return part.quantity * trade.common_multiplier * (gap1 - gap0) + 0.0
+
+
+def gap_of_separate_exits(trade: Trade, legs: Sequence[LegOutcome], fills: Sequence[Answer]) -> float:
+    """The combo gap of a trade whose legs were all closed, each at its own time: booked when the last one was.
+
+    ``fills`` are the exits of the legs. Units and errors as in :func:`combo_gap`.
+    """
+    gap0 = gap1 = 0.0
+    if all(leg.task.window.phase is Phase.LIVE and leg.task.window.start.kind is EndKind.FILL for leg in legs):
+        gap0 = _gap(trade, "entry_price", trade.entry_price, [leg.price0 for leg in legs])
+    last = max(legs, key=_exit_time)
+    if last.task.window.phase is Phase.LIVE and last.task.window.end.kind is EndKind.FILL:
+        exits = [fill.value if isinstance(fill, Price) else math.nan for fill in fills]
+        gap1 = _gap(trade, "exit_price", trade.exit_price, exits)
+    if trade.entry_price is None or trade.exit_price is None:
+        return 0.0
+    return trade.quantity * trade.common_multiplier * (gap1 - gap0) + 0.0
+
+
+def _exit_time(leg: LegOutcome) -> datetime:
+    return leg.task.part.exit_time or leg.task.window.end.at
 
 
 def _gap(trade: Trade, column: str, net: float | None, prices: Sequence[float]) -> float:

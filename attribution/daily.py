@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
-from attribution.batch import Job, explain, last_session, read_trade
+from attribution.batch import Job, end_of_trade, explain, read_trade
 from attribution.calendars import ExchangeCalendar, get_calendar
-from attribution.errors import AttributionError, CalendarError
+from attribution.errors import AttributionError
 from attribution.market.given import LegPrices, SpotPrices, market_of
 from attribution.market.source import Broker
 from attribution.model import Model, check_model
+from attribution.parts import Exits, closed_by_keys
 from attribution.single import DEFAULT_ORDER, symbol_of
 from attribution.trade import Trade, as_instant
 from attribution.window import end_of_day, fill_session
@@ -64,10 +65,13 @@ def attribute_daily(
     rows = list(rows)
     places: list[int] = []
     jobs: list[Job | AttributionError] = []
-    for place, row in enumerate(rows):
-        for job in _jobs_by_day(read_trade(row), start, end, current_time):
-            places.append(place)
-            jobs.append(job)
+    trades = [read_trade(row) for row in rows]
+    nows = {i: _now(trade, current_time) for i, trade in enumerate(trades) if isinstance(trade, Trade)}
+    exits = closed_by_keys([(trades[i], now) for i, now in nows.items()], market)  # type: ignore[misc]
+    for place, trade in enumerate(trades):
+        own = [trade] if isinstance(trade, AttributionError) else _jobs_by_day(trade, start, end, nows[place], exits)
+        places += [place] * len(own)
+        jobs += own
     symbols = [symbol_of(rows[place]) for place in places]
     results = explain(jobs, symbols, market, model, raise_on_missing=raise_on_missing)
     for place, result in zip(places, results, strict=True):
@@ -75,37 +79,25 @@ def attribute_daily(
     return results
 
 
-def _jobs_by_day(
-    trade: Trade | AttributionError, start: object, end: object, current_time: object
-) -> Iterator[Job | AttributionError]:
-    if isinstance(trade, AttributionError):
-        yield trade
-        return
+def _now(trade: Trade, current_time: object) -> datetime:
+    """The instant beyond which nothing is known of a trade."""
     calendar = get_calendar(trade.legs[0].leg.instrument.exchange)
-    try:
-        now = as_instant("current_time", current_time, calendar.name) or datetime.now(UTC).astimezone(calendar.zone)
-        first, last = _range(trade, calendar, start, end, now)
-    except CalendarError as exc:
-        yield exc
-        return
-    for session in calendar.sessions_between(first, last):
-        yield Job(trade, min(end_of_day(session), now), day=True)
+    return as_instant("current_time", current_time, calendar.name) or datetime.now(UTC).astimezone(calendar.zone)
 
 
-def _range(trade: Trade, calendar: ExchangeCalendar, start: object, end: object, now: datetime) -> tuple[date, date]:
-    """The first and last session of the trade's life inside the range asked for."""
-    first = fill_session(calendar, trade.entry_time).date
-    last = calendar.session_at(now).date
-    ends = last_session(trade, calendar) if len(trade.parts) == 1 else _expiry_session(trade, calendar)
-    if ends is not None:
-        last = min(last, ends)
+def _jobs_by_day(trade: Trade, start: object, end: object, now: datetime, exits: Exits) -> list[Job | AttributionError]:
+    calendar = get_calendar(trade.legs[0].leg.instrument.exchange)
     asked_first, asked_last = _as_date("start", start, calendar), _as_date("end", end, calendar)
-    return max(first, asked_first or first), min(last, asked_last or last)
-
-
-def _expiry_session(trade: Trade, calendar: ExchangeCalendar) -> date | None:
-    """The open part of a partly closed trade lives on after the exit, to its last expiry."""
-    return None if trade.last_expiry is None else fill_session(calendar, trade.last_expiry).date
+    try:
+        first = fill_session(calendar, trade.entry_time).date
+        last = calendar.session_at(now).date
+        ends = end_of_trade(trade, exits, now)
+        if ends is not None:
+            last = min(last, fill_session(calendar, ends).date)
+        sessions = calendar.sessions_between(max(first, asked_first or first), min(last, asked_last or last))
+    except AttributionError as exc:
+        return [exc]
+    return [Job(trade, min(end_of_day(session), now), day=True) for session in sessions]
 
 
 def _as_date(field: str, value: object, calendar: ExchangeCalendar) -> date | None:

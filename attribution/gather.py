@@ -64,6 +64,8 @@ class LegTask:
     item: PricedLeg
     window: Window
     answers: list[list[Answer]] = field(default_factory=_blank)
+    exit_fill: Answer | None = None
+    """What the exit orders of this leg filled, where that is known before it is asked for."""
 
     @property
     def position(self) -> float:
@@ -124,12 +126,22 @@ def _leg_prices(tasks: Sequence[LegTask], market: Market) -> None:
     ends = [(task, end) for task in tasks for end in (0, 1)]
     for task, end in ends:
         _from_row(task, end)
+    _known_exits(tasks, market)
     _ask(_fills(ends, EndKind.FILL), market.fills)
     _ask(_fills(ends, EndKind.MARK), market.stated_fills)
     for task, end in ends:
         _from_mtm(task, end)
     _ask(_marks(ends), market.quotes)
     _ask(_closes(ends), market.closes)
+
+
+def _known_exits(tasks: Sequence[LegTask], market: Market) -> None:
+    """Exits that were asked for already, and are not asked again; what the caller states of them comes first."""
+    known = [task for task in tasks if task.exit_fill is not None and task.window.end.kind is EndKind.FILL]
+    _ask(((((task, What.PRICE, 1), _fill_of(task, 1)) for task in known)), market.stated_fills)
+    for task in known:
+        if task.exit_fill is not None and task.lacks(What.PRICE, 1):
+            task.settle(What.PRICE, 1, task.exit_fill)
 
 
 def _from_row(task: LegTask, end: int) -> None:
@@ -160,14 +172,19 @@ def _side(end: int) -> Side:
 
 def _fills(ends: Iterable[tuple[LegTask, int]], kind: EndKind) -> Iterable[tuple[Place, FillOf]]:
     for task, end in ends:
-        ending = task.ending(end)
-        if ending.kind is not kind or not task.lacks(What.PRICE, end):
+        if task.ending(end).kind is not kind or not task.lacks(What.PRICE, end):
+            continue
+        if end and task.exit_fill is not None:
             continue
         if kind is EndKind.MARK and task.trade.exit_time is not None:
             continue  # the exit that is on record is not this end: it lies ahead, or belongs to the closed part
-        keys = task.trade.exit_keys if end else task.trade.entry_keys
-        leg = task.item.leg
-        yield (task, What.PRICE, end), FillOf(leg.instrument, leg.symbol, _side(end), ending.at, keys)
+        yield (task, What.PRICE, end), _fill_of(task, end)
+
+
+def _fill_of(task: LegTask, end: int) -> FillOf:
+    keys = task.trade.exit_keys if end else task.trade.entry_keys
+    leg = task.item.leg
+    return FillOf(leg.instrument, leg.symbol, _side(end), task.ending(end).at, keys)
 
 
 def _marks(ends: Iterable[tuple[LegTask, int]]) -> Iterable[tuple[Place, QuoteOf]]:

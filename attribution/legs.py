@@ -228,6 +228,8 @@ def _flags_of(task: LegTask, code: int) -> tuple[Flag, ...]:
         flags.append(Flag.SETTLEMENT_AS_CLOSE)
     if any(is_daily(answer) for what in (What.SPOT, What.FORWARD) for answer in task.answers[what]):
         flags.append(Flag.DAILY_PRICE)
+    if any(isinstance(a, Missing) and a.why is Why.FAILED for a in task.answers[What.FORWARD]):
+        flags.append(Flag.FORWARD_FAILED)
     if _provisional(task):
         flags.append(Flag.PROVISIONAL)
     return tuple(flags)

@@ -19,7 +19,7 @@ from attribution.market.quotes import Answer, CloseOf, Missing, Price, PriceAt, 
 from attribution.parity import parity_forward
 from attribution.symbols import format_symbol, parse_legs, parse_symbol, parse_underlying_name, underlying_symbol
 from attribution.trade import Part, PricedLeg, Trade, as_instant
-from attribution.underlying import PlaysSpot
+from attribution.underlying import PlaysSpot, positive
 from attribution.window import Ending, EndKind, Phase, Window, end_of_day
 
 __all__ = [
@@ -113,7 +113,7 @@ def get_spot_price_at_time(
         (answer,) = market.closes([CloseOf(instrument, session.date, symbol)])
     if isinstance(answer, Missing):
         (answer,) = market.prices_at([PriceAt(instrument, at)])
-    return _value(answer, f"price of {format_symbol(instrument)} at {stamp(at)}")
+    return _value(positive(answer), f"price of {format_symbol(instrument)} at {stamp(at)}")
 
 
 def get_option_underlying_price(
@@ -151,7 +151,7 @@ def get_option_underlying_price(
         task.answers[What.CALL][0], task.answers[What.PUT][0], spot, strike=option.strike, years=float(years), rate=rate
     )
     for answer, plays in ((future, PlaysSpot.FUTURE), (parity, PlaysSpot.PARITY), (spot, PlaysSpot.SPOT)):
-        if isinstance(answer, Price):
+        if isinstance(positive(answer), Price) and isinstance(answer, Price):
             return UnderlyingFound(answer.value, plays, answer.source, answer.time)
     _value(spot, f"price of {underlying_symbol(option)} at {stamp(at)}")
     raise AssertionError("a price was found and not returned")
@@ -190,14 +190,21 @@ def _day_price(
     market = market_of(broker, historical_cache=historical_cache)
     tasks = leg_tasks(Job(trade, end_of_day(session), day=True), market)
     # Of a partly closed trade the part that lives longest is the one with a price at the end of the day.
-    lasting = {task.item.leg.symbol: task for task in sorted(tasks, key=lambda task: task.window.end.at)}
+    lasting = {task.item.leg.symbol: task for task in sorted(tasks, key=_how_lasting)}
     for task in lasting.values():
         if task.window.phase is not Phase.LIVE:
             raise MarketDataError(f"{task.item.leg.symbol} on {day}: {task.window.phase.value}, no price that day")
+    row_price = trade.exit_price if end else trade.entry_price
+    if row_price is not None and all(task.ending(end).kind is EndKind.FILL for task in lasting.values()):
+        return row_price
     gather_own_prices(list(lasting.values()), market)
     prices = [_own_price(lasting[item.leg.symbol], end) for item in trade.legs]
     weights = [item.weight / trade.common_multiplier for item in trade.legs]
     return _net(prices, weights)
+
+
+def _how_lasting(task: LegTask) -> tuple[bool, datetime]:
+    return task.part.exit_time is None, task.window.end.at
 
 
 def _own_price(task: LegTask, end: int) -> float:

@@ -5,41 +5,51 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import TypeAlias
 
 from attribution.errors import TradeError
 from attribution.market.quotes import Answer, FillOf, Missing, Price, Why
 from attribution.market.source import Market
 from attribution.trade import Part, PricedLeg, Trade
 
-__all__ = ["closed_by_keys", "parts_of_legs"]
+__all__ = ["Exits", "closed_by_keys", "exits_of", "parts_of_legs"]
+
+Exits: TypeAlias = Mapping[FillOf, Answer]
+"""What the exit orders that rows name filled, leg by leg."""
 
 
-def closed_by_keys(trades: Sequence[Trade], market: Market) -> dict[FillOf, Answer]:
-    """Ask once, for all combos whose rows name exit orders, what those orders filled."""
-    wanted = [_exit_of(trade, item) for trade in trades if trade.is_combo and trade.exit_keys for item in trade.legs]
-    distinct = list(dict.fromkeys(wanted))
-    return dict(zip(distinct, market.fills(distinct), strict=True)) if distinct else {}
+def closed_by_keys(trades: Sequence[tuple[Trade, datetime]], market: Market) -> Exits:
+    """Ask once, for all combos whose rows name exit orders, what those orders filled as known now."""
+    named = [(trade, now) for trade, now in trades if trade.is_combo and trade.exit_keys]
+    distinct = list(dict.fromkeys(_exit_of(trade, item, now) for trade, now in named for item in trade.legs))
+    return dict(zip(distinct, market.keyed_fills(distinct), strict=True)) if distinct else {}
 
 
-def parts_of_legs(trade: Trade, exits: Mapping[FillOf, Answer], now: datetime) -> tuple[tuple[Part, ...], ...] | None:
-    """Return the closed and open parts of each leg by filled quantity; None where all legs are as the row says.
+def exits_of(trade: Trade, exits: Exits, now: datetime) -> tuple[Answer, ...] | None:
+    """Return what is known of each leg's exit by the row's order ids; None where they tell nothing.
+
+    They tell nothing where the row names none, or where nobody knows of a filled quantity and nobody failed to say.
+    """
+    if not (trade.is_combo and trade.exit_keys):
+        return None
+    fills = tuple(exits[_exit_of(trade, item, now)] for item in trade.legs)
+    telling = any(fill.quantity is not None if isinstance(fill, Price) else fill.why is Why.FAILED for fill in fills)
+    return fills if telling else None
+
+
+def parts_of_legs(trade: Trade, fills: Sequence[Answer], now: datetime) -> tuple[tuple[Part, ...], ...]:
+    """Return the closed and open parts of each leg by filled quantity.
 
     Raises
     ------
     TradeError
         An order id names an exit whose time neither the fill nor the row knows.
     """
-    if not (trade.is_combo and trade.exit_keys):
-        return None
-    fills = [exits[_exit_of(trade, item)] for item in trade.legs]
-    if not any(isinstance(fill, Price) and fill.quantity is not None for fill in fills):
-        return None
-    parts = tuple(_parts(trade, item, fill, now) for item, fill in zip(trade.legs, fills, strict=True))
-    return None if all(own == trade.parts for own in parts) else parts
+    return tuple(_parts(trade, item, fill, now) for item, fill in zip(trade.legs, fills, strict=True))
 
 
-def _exit_of(trade: Trade, item: PricedLeg) -> FillOf:
-    at = trade.entry_time if trade.exit_time is None else trade.exit_time
+def _exit_of(trade: Trade, item: PricedLeg, now: datetime) -> FillOf:
+    at = now if trade.exit_time is None else trade.exit_time
     return FillOf(item.leg.instrument, item.leg.symbol, "exit", at, trade.exit_keys)
 
 

@@ -85,6 +85,7 @@ class Flag(StrEnum):
     ADJUSTED_CONTRACT = "adjusted_contract"
     SETTLEMENT_AS_CLOSE = "settlement_as_close"
     DAILY_PRICE = "daily_price"
+    FORWARD_FAILED = "forward_failed"
     COMBO_GAP = "combo_gap"
     PARTLY_CLOSED = "partly_closed"
     PROVISIONAL = "provisional"
@@ -118,6 +119,10 @@ _FLAG_ADVICE = {
     Flag.SETTLEMENT_AS_CLOSE: "The contract did not trade; its settlement price stands in for the close.",
     Flag.DAILY_PRICE: (
         "A price of the underlying was given for the date only, and was taken for an instant of that date."
+    ),
+    Flag.FORWARD_FAILED: (
+        "A source failed while the forward was looked up, and the spot alone was used: a move of the basis is then in "
+        "vol_attrib."
     ),
     Flag.COMBO_GAP: "The row's net price and the sum of its legs differ; the change is in spread_attrib.",
     Flag.PARTLY_CLOSED: "Part of the quantity was closed; the closed and the open part were explained separately.",

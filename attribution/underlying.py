@@ -20,7 +20,7 @@ from attribution.parity import parity_forward
 from attribution.symbols import underlying_symbol
 from attribution.window import EndKind
 
-__all__ = ["PlaysSpot", "UnderlyingMove", "find_move", "is_daily", "resolve", "unknown", "values"]
+__all__ = ["PlaysSpot", "UnderlyingMove", "find_move", "is_daily", "positive", "resolve", "unknown", "values"]
 
 
 class PlaysSpot(StrEnum):
@@ -82,7 +82,7 @@ def _option_move(
     """Spot and forward: that of the future where both ends have one, else that of parity where both ends do."""
     expires = task.window.end.kind is EndKind.PAYOFF
     first, last = task.answers[What.FORWARD]
-    forward = (_positive(first), _positive(last))
+    forward = (positive(first), positive(last))
     parity = isinstance(first, Missing) or (isinstance(last, Missing) and not expires)
     if parity:
         (call0, call1), (put0, put1) = task.answers[What.CALL], task.answers[What.PUT]
@@ -109,10 +109,11 @@ def _spot(task: LegTask, end: int) -> Answer:
     if isinstance(answer, Missing):
         symbol = underlying_symbol(task.item.leg.instrument)
         return Missing(f"underlying price of {symbol} {task.where(end)}: {answer.reason}", answer.why)
-    return _positive(answer)
+    return positive(answer)
 
 
-def _positive(answer: Answer) -> Answer:
+def positive(answer: Answer) -> Answer:
+    """Return the answer, or raise :class:`TradeError` for a price that no underlying can have."""
     if isinstance(answer, Price) and not answer.value > 0.0:
         raise TradeError(f"underlying price ({answer.source})", answer.value, "must be positive")
     return answer

@@ -21,6 +21,7 @@ from attribution import (
     implied_vol,
     summarise,
 )
+from attribution.market.cache import CachedBroker
 from attribution.market.quotes import Answer, CloseOf, FillOf, Missing, Price, PriceAt, PriceKind, QuoteOf
 from attribution.units import rho_per_bp, theta_per_calendar_day, theta_per_session, vega_per_vol_point
 
@@ -196,13 +197,15 @@ IST = timezone(timedelta(hours=5, minutes=30))
 
 
 def test_a_missing_price_found_later_is_used() -> None:
-    """A miss is an answer of that moment; remembered, it would outlive the outage."""
-    vendor = Vendor()
+    """A miss is an answer of that moment; remembered for ever, it would outlive the outage."""
+    vendor, seconds = Vendor(), [0.0]
+    broker = CachedBroker(vendor, clock=lambda: seconds[0])
     vendor.spots[datetime(2025, 1, 20, 9, 20, tzinfo=IST)] = 23350.0
-    before = calculate_attribution_for_trade(call_row(), vendor)
+    before = calculate_attribution_for_trade(call_row(), broker)
     assert before["status"] == "missing_price"
     vendor.spots[datetime(2025, 1, 20, 15, 20, tzinfo=IST)] = 23420.0
-    after = calculate_attribution_for_trade(call_row(), vendor)
+    seconds[0] = 31.0
+    after = calculate_attribution_for_trade(call_row(), broker)
     assert after["status"] == "ok"
     assert after["spot_attrib"] > 0.0
 

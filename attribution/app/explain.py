@@ -23,6 +23,7 @@ from attribution.daily import attribute_daily
 from attribution.errors import CalendarError
 from attribution.kernels import attribute_legs, on_compile
 from attribution.market.fixed import PriceTable
+from attribution.market.source import Broker
 from attribution.model import Model
 from attribution.result import failed_result
 from attribution.single import calculate_attribution_for_trades
@@ -84,12 +85,17 @@ def instant_of(day: date | None, current_time: str | None) -> str | datetime | N
     return current_time
 
 
-def explain_rows(rows: Sequence[TradeRow], prices: PriceTable, request: Request) -> list[dict[str, Any]]:
-    """Explain every row, in order; each result has its ``row`` (place) and ``line`` (in the file)."""
+def explain_rows(
+    rows: Sequence[TradeRow], prices: PriceTable | None, request: Request, broker: Broker | None = None
+) -> list[dict[str, Any]]:
+    """Explain every row, in order; each result has its ``row`` (place) and ``line`` (in the file).
+
+    What the prices do not hold is asked of the broker.
+    """
     results: list[dict[str, Any]] = []
     with _progress(len(rows)) as advance:
         for first, chunk in _chunks(rows, CHUNK // _SESSIONS if request.span is Span.DAILY else CHUNK):
-            for result in _explain_chunk(chunk, prices, request):
+            for result in _explain_chunk(chunk, prices, broker, request):
                 source = chunk[result["row"]]
                 result["line"] = source.line
                 result["trade"] = result["trade"] or source.label
@@ -107,10 +113,12 @@ def _chunks(rows: Sequence[TradeRow], size: int) -> Iterator[tuple[int, list[Tra
         first += len(chunk)
 
 
-def _explain_chunk(chunk: Sequence[TradeRow], prices: PriceTable, request: Request) -> list[dict[str, Any]]:
+def _explain_chunk(
+    chunk: Sequence[TradeRow], prices: PriceTable | None, broker: Broker | None, request: Request
+) -> list[dict[str, Any]]:
     """Send the readable rows through the library and put the others back between them."""
     good = [place for place, item in enumerate(chunk) if item.error is None]
-    found = _call([chunk[place].row for place in good], prices, request)
+    found = _call([chunk[place].row for place in good], prices, broker, request)
     by_place: dict[int, list[dict[str, Any]]] = {place: [] for place in range(len(chunk))}
     for result in found:
         result["row"] = good[result["row"]]
@@ -121,9 +129,12 @@ def _explain_chunk(chunk: Sequence[TradeRow], prices: PriceTable, request: Reque
     return [result for results in by_place.values() for result in results]
 
 
-def _call(rows: Sequence[dict[str, Any]], prices: PriceTable, request: Request) -> list[dict[str, Any]]:
+def _call(
+    rows: Sequence[dict[str, Any]], prices: PriceTable | None, broker: Broker | None, request: Request
+) -> list[dict[str, Any]]:
     model = request.model
     options: dict[str, Any] = {
+        "broker": broker,
         "spot_prices": prices,
         "current_time": request.current_time,
         "method": model.method,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -14,6 +15,8 @@ from rich.table import Table
 
 from attribution import __version__
 from attribution.app import demo as demonstration
+from attribution.app.checkup import check as check_brokers
+from attribution.app.checkup import standings, standings_table
 from attribution.app.explain import Request, Span, explain_rows, instant_of, warm_up
 from attribution.app.output import (
     Format,
@@ -27,6 +30,8 @@ from attribution.app.output import (
 )
 from attribution.app.reading import COLUMNS, PriceFile, TradeFile, read_prices, read_trades
 from attribution.app.sheet import InputError, parse_columns
+from attribution.app.sources import Asked, open_sources
+from attribution.app.vendors import VENDORS
 from attribution.model import Model, check_model
 from attribution.report.figures import is_explained
 from attribution.status import Flag, Status
@@ -97,6 +102,21 @@ def statuses() -> None:
     emit([table, "", flags])
 
 
+@app.command(
+    epilog="Exit codes: 0 nothing is wrong with what is configured · 1 a configured broker is not fit, with --check."
+)
+def brokers(
+    check: Annotated[bool, typer.Option("--check", help="Ask each configured one for a sign of life.")] = False,
+) -> None:
+    """List the brokers: what is configured, and which environment variables are missing. Shows no secret."""
+    found = standings(os.environ)
+    if check:
+        found = check_brokers(found, os.environ)
+    emit([standings_table(found)])
+    if any(one.healthy is False for one in found):
+        raise typer.Exit(EXIT_SOME)
+
+
 _Trades = Annotated[
     Path,
     typer.Argument(
@@ -108,14 +128,51 @@ _Trades = Annotated[
     ),
 ]
 _Prices = Annotated[
-    Path,
+    Path | None,
     typer.Option(
         "--prices",
         metavar="PRICES.csv",
         show_default=False,
         help="Columns symbol, time, price, and exchange if it is not NSE: prices of underlyings, of the futures that "
         "expire with an option (they tell the basis from the spot), and of legs: at the instant of a combo's fill, and "
-        "at each session's close (the close's instant, or the date alone).",
+        "at each session's close (the close's instant, or the date alone). Asked before any broker.",
+    ),
+]
+_Brokers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--broker",
+        metavar="NAME",
+        show_default=False,
+        help=f"Ask this broker for prices and fills: replay:FOLDER (recorded files), {', '.join(VENDORS)}. Repeat for "
+        "those to ask where it has none. Secrets come from the environment: see [bold]attribution brokers[/bold].",
+    ),
+]
+_Redis = Annotated[
+    str | None,
+    typer.Option(
+        "--redis",
+        metavar="URL|env",
+        show_default=False,
+        help="Ask this Redis or Valkey server for fills of legs, before the brokers; env: the address in REDIS_URL.",
+    ),
+]
+_History = Annotated[
+    Path | None,
+    typer.Option(
+        "--history",
+        metavar="FOLDER",
+        show_default=False,
+        help="Look here before the brokers, and store here what they tell of past sessions; serves without them too.",
+    ),
+]
+_Record = Annotated[
+    Path | None,
+    typer.Option(
+        "--record",
+        metavar="FOLDER",
+        show_default=False,
+        help="Write every answer down, to be replayed with --broker replay:FOLDER.",
     ),
 ]
 _Columns = Annotated[
@@ -133,7 +190,14 @@ _Columns = Annotated[
 @app.command(epilog=_EXIT_HELP)
 def explain(
     trades: _Trades,
-    prices: _Prices,
+    prices: _Prices = None,
+    broker: _Brokers = None,
+    redis: _Redis = None,
+    history: _History = None,
+    record: _Record = None,
+    stats: Annotated[
+        bool, typer.Option("--stats", help="Tell what was asked of the brokers and what the cache spared.")
+    ] = False,
     day: Annotated[
         datetime | None,
         typer.Option("--day", formats=["%Y-%m-%d"], metavar="DATE", help="Explain this session."),
@@ -164,7 +228,7 @@ def explain(
     detail: Annotated[bool, typer.Option("--detail", help="Add greek terms and interactions (CSV, JSON).")] = False,
     columns: _Columns = None,
 ) -> None:
-    """Explain the trades of a file with the prices of another.
+    """Explain the trades of a file with the prices of another, or of brokers.
 
     Without --day, --trade or --daily one session is explained: that of the exit, or the current one.
     The window stands beside every result. Data goes to standard output, messages go to standard error.
@@ -174,10 +238,11 @@ def explain(
         request = _request(model, day.date() if day else None, current_time, trade=trade, daily=daily)
         groupings = _groupings(by)
         renames = parse_columns(columns or [], COLUMNS)
+        asked = Asked(tuple(broker or ()), redis, history, record)
+        asked.check(prices=prices is not None)
         trade_file = read_trades(trades, renames["trades"])
-        price_file = read_prices(prices, renames["prices"])
-        warm_up(model)
-        results = explain_rows(trade_file.rows, price_file.table, request)
+        price_file = None if prices is None else read_prices(prices, renames["prices"])
+        results = _results(trade_file, price_file, asked, request, stats=stats)
         chosen = format_of(form, output)
         if groupings:
             groups = groups_of(results, groupings)
@@ -189,8 +254,20 @@ def explain(
         emit(content, output)
     except InputError as exc:
         _refuse(exc)
-    if price_file.problems or not all(map(is_explained, results)):
+    if (price_file and price_file.problems) or not all(map(is_explained, results)):
         raise typer.Exit(EXIT_SOME)
+
+
+def _results(
+    trade_file: TradeFile, price_file: PriceFile | None, asked: Asked, request: Request, *, stats: bool
+) -> list[dict[str, Any]]:
+    with open_sources(asked, os.environ) as source:
+        warm_up(request.model)
+        table = None if price_file is None else price_file.table
+        results = explain_rows(trade_file.rows, table, request, source)
+        if stats:
+            message("cache: no broker was asked" if source is None else f"cache: {source.stats}")
+    return results
 
 
 def _refuse(problem: InputError) -> NoReturn:
@@ -235,7 +312,7 @@ def _groupings(by: Sequence[str] | None) -> list[str]:
 
 def _tell(
     trade_file: TradeFile,
-    price_file: PriceFile,
+    price_file: PriceFile | None,
     results: Sequence[dict[str, Any]],
     request: Request,
     day: datetime | None,
@@ -243,10 +320,10 @@ def _tell(
     reasons: bool,
 ) -> None:
     """Say on standard error what was left out and what could not be explained."""
-    for sheet in (trade_file.sheet, price_file.sheet):
-        if sheet.ignored:
-            message(f"note: {sheet.path}: columns that mean nothing here: {', '.join(sheet.ignored)}")
-    complain(price_file.problems)
+    for file in (trade_file, price_file):
+        if file is not None and file.sheet.ignored:
+            message(f"note: {file.sheet.path}: columns that mean nothing here: {', '.join(file.sheet.ignored)}")
+    complain(price_file.problems if price_file is not None else ())
     if request.span is Span.DAILY and not results:
         message("note: no trade has a session to explain")
     if day is not None:

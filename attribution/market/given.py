@@ -47,7 +47,7 @@ def market_of(
     cache = () if memory is None else (memory,)
     market = Market(
         price_sources=() if spot is None else (spot,),
-        close_sources=(*cache, *table),
+        close_sources=(*cache, *(() if spot is None else (spot,))),
         quote_sources=table,
         fill_sources=(*stated, *table),
         stated_fill_sources=stated,

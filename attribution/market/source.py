@@ -14,7 +14,19 @@ from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar, runtime_checkable
 
 from attribution.errors import BrokerError
-from attribution.market.quotes import Answer, Bars, BarsOf, CloseOf, FillOf, Missing, Price, PriceAt, QuoteOf, Why
+from attribution.market.quotes import (
+    Answer,
+    Bars,
+    BarsOf,
+    CloseOf,
+    FillOf,
+    Missing,
+    Price,
+    PriceAt,
+    PriceKind,
+    QuoteOf,
+    Why,
+)
 
 __all__ = ["BarSource", "Broker", "CloseMemory", "CloseSource", "FillSource", "Market", "PriceSource", "QuoteSource"]
 
@@ -119,6 +131,8 @@ class Market:
     fill_sources: tuple[FillSource, ...] = ()
     stated_fill_sources: tuple[FillSource, ...] = ()
     """Those who state an ``exit`` price even of a leg that is still open, where it serves as its mark."""
+    keyed_fill_sources: tuple[FillSource, ...] = ()
+    """Those who find fills by the order ids that a row names, with their quantities and times."""
     close_memory: CloseMemory | None = None
     """Told of every close that another source answered."""
     asks_parity: bool = False
@@ -132,6 +146,7 @@ class Market:
             close_sources=(*self.close_sources, broker),
             quote_sources=(*self.quote_sources, broker),
             fill_sources=(*self.fill_sources, broker),
+            keyed_fill_sources=(*self.keyed_fill_sources, broker),
             asks_parity=True,
         )
 
@@ -153,6 +168,10 @@ class Market:
     def fills(self, wanted: Sequence[FillOf]) -> list[Answer]:
         """Leg fills."""
         return _ask([(s.name, s.fills) for s in self.fill_sources], wanted, "leg fills")
+
+    def keyed_fills(self, wanted: Sequence[FillOf]) -> list[Answer]:
+        """Fills by order ids."""
+        return _ask([(s.name, s.fills) for s in self.keyed_fill_sources], wanted, "fills by order id")
 
     def stated_fills(self, wanted: Sequence[FillOf]) -> list[Answer]:
         """Exit prices that the caller stated for open legs."""
@@ -179,8 +198,13 @@ def _ask(askers: Sequence[Asker[Question]], wanted: Sequence[Question], what: st
         replies = _reply(name, ask, [wanted[i] for i in still_open])
         for i, reply in zip(still_open, replies, strict=True):
             answers[i] = _settle(name, answers[i], reply)
-        still_open = [i for i in still_open if isinstance(answers[i], Missing)]
+        still_open = [i for i in still_open if _is_open(answers[i])]
     return answers
+
+
+def _is_open(answer: Answer) -> bool:
+    """Whether the next source is worth asking: a value of the whole date is only a stopgap for one of the instant."""
+    return isinstance(answer, Missing) or answer.kind is PriceKind.DAILY
 
 
 def _reply(

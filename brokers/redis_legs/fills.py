@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Literal, TypeAlias
 
+from attribution.calendars import get_calendar
+from attribution.errors import CalendarError
 from attribution.market.quotes import Answer, FillOf, Missing, Price, PriceKind
 from attribution.symbols import format_symbol
 from brokers.redis_legs.orders import NoFill, Order
@@ -50,16 +53,26 @@ def _why_not(order: Order | NoFill) -> str:
     return order.reason if isinstance(order, NoFill) else f"order {order.key} is of {order.symbol}"
 
 
+def _last(ask: FillOf, orders: Sequence[Order]) -> datetime | None:
+    """When the last of the orders was placed; None where one of them does not tell, or tells no time there is."""
+    calendar = get_calendar(ask.instrument.exchange)
+    try:
+        return max(calendar.localize(order.time) for order in orders if order.time is not None)
+    except (CalendarError, ValueError):
+        return None
+
+
 def _average(ask: FillOf, orders: Sequence[Order], source: str) -> Answer:
     prices = [order.price for order in orders if order.price is not None]
     weights = [order.quantity for order in orders if order.quantity is not None]
     known = len(weights) == len(orders)
     quantity = math.fsum(weights) if known else None
+    at = _last(ask, orders)
     if min(prices) == max(prices):
         # Equal prices have one average, whatever their quantities, and no rounding.
-        return Price(prices[0], source, PriceKind.FILL, ask.at, quantity)
+        return Price(prices[0], source, PriceKind.FILL, at, quantity)
     if quantity is None:
         keys = ", ".join(order.key for order in orders if order.quantity is None)
         return _missing(f"no average {ask.side} price of {ask.symbol}: order {keys} has no quantity to weigh it with")
     value = math.fsum(price * weight for price, weight in zip(prices, weights, strict=True)) / quantity
-    return Price(value, source, PriceKind.FILL, ask.at, quantity)
+    return Price(value, source, PriceKind.FILL, at, quantity)

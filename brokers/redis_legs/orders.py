@@ -31,7 +31,16 @@ __all__ = [
 Cells: TypeAlias = Sequence[bytes | str | None]
 """A reply to HMGET: a client may or may not have decoded it."""
 
-ORDER_FIELDS = ("long_symbol", "order_type", "quantity", "price", "status", "exchange", "broker")
+ORDER_FIELDS = (
+    "long_symbol",
+    "order_type",
+    "quantity",
+    "price",
+    "status",
+    "exchange",
+    "broker",
+    "remote_order_id",
+)
 PARENT_FIELDS = ("long_symbol", "entry_keys", "exit_keys")
 
 UNFILLED = frozenset({"PENDING", "OPEN", "REJECTED"})
@@ -39,6 +48,7 @@ UNFILLED = frozenset({"PENDING", "OPEN", "REJECTED"})
 
 _FORKED_ORDER = re.compile(r"F\d+$")
 _FORKED_PARENT = re.compile(r"_F\d+$")
+_REMOTE_ID = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)\d\d")
 _SIDES: dict[str, Side] = {"BUY": "entry", "SHORT": "entry", "SELL": "exit", "COVER": "exit"}
 
 # How the writer spells a value that it does not have.
@@ -62,6 +72,8 @@ class Order(NamedTuple):
     price: float | None
     quantity: float | None
     flaw: str = ""
+    time: str | None = None
+    """When it was placed, to the second and in the exchange's own time; None where it is not told."""
 
 
 class NoFill(NamedTuple):
@@ -123,7 +135,7 @@ def read_order(
     """
     if cells.count(None) == len(cells):
         return NoFill(f"order {key} is not on the server", unclear=True)
-    symbol, order_type, quantity, price, status, exchange, owner = _texts(cells)
+    symbol, order_type, quantity, price, status, exchange, owner, remote_id = _texts(cells)
     if broker is not None and owner != broker:
         return NoFill(f"order {key} is of broker {owner or 'unknown'}, not {broker}")
     if symbol is None or symbol in _NOTHING:
@@ -138,7 +150,7 @@ def read_order(
         return NoFill(f"order {key} has quantity 0: nothing was filled")
     value, flaw = _price(price, side == "exit" and exchange == _EXPIRY_EXIT)
     kind = "" if order_type is None or order_type in _NOTHING else order_type
-    return Order(key, canonical(symbol), kind, value, units, flaw and f"order {key} has {flaw}")
+    return Order(key, canonical(symbol), kind, value, units, flaw and f"order {key} has {flaw}", _placed(remote_id))
 
 
 def read_parent(internal_order_id: str, cells: Cells) -> OrderKeys | Missing:
@@ -155,6 +167,12 @@ def read_parent(internal_order_id: str, cells: Cells) -> OrderKeys | Missing:
 def _texts(cells: Cells) -> list[str | None]:
     """Decode what a client has not; nothing that is written here has white space around it."""
     return [cell.decode("utf-8", "replace") if isinstance(cell, bytes) else cell for cell in cells]
+
+
+def _placed(remote_id: str | None) -> str | None:
+    """The first 14 of the 16 digits of ``remote_order_id``: year to second; the rest are hundredths."""
+    found = _REMOTE_ID.fullmatch(remote_id or "")
+    return f"{found[1]}-{found[2]}-{found[3]} {found[4]}:{found[5]}:{found[6]}" if found else None
 
 
 def _wrong_side(order_type: str | None, side: Side) -> str:

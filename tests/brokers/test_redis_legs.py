@@ -162,9 +162,9 @@ def test_slices_are_averaged_by_quantity(store: Store, redis_url: str) -> None:
     store.load({"a1": order(price="100"), "a2": order(price="106", quantity="150"), "b1": order(PUT, "55")})
     keys = ("b1", "a1", "a2")
     answer = only(RedisLegs(redis_url).fills([ask(CALL, *keys)]))
-    assert answer == Price(104.0, "redis", PriceKind.FILL, AT, 225.0)
+    assert answer == Price(104.0, "redis", PriceKind.FILL, None, 225.0)
     first = only(RedisLegs(redis_url, sliced="first").fills([ask(CALL, *keys)]))
-    assert first == Price(100.0, "redis", PriceKind.FILL, AT, 75.0)
+    assert first == Price(100.0, "redis", PriceKind.FILL, None, 75.0)
 
 
 def test_half_a_row_has_the_price_of_the_whole_order(store: Store, redis_url: str) -> None:
@@ -172,7 +172,7 @@ def test_half_a_row_has_the_price_of_the_whole_order(store: Store, redis_url: st
     whole, half, both = RedisLegs(redis_url).fills(
         [ask(CALL, "a1", "a2"), ask(CALL, "a1F1", "a2F1"), ask(CALL, "a1F1", "a1F12", "a2", "a2F2")]
     )
-    assert whole == half == both == Price(103.0, "redis", PriceKind.FILL, AT, 150.0)
+    assert whole == half == both == Price(103.0, "redis", PriceKind.FILL, None, 150.0)
 
 
 def test_a_price_that_is_corrected_is_seen(store: Store, redis_url: str) -> None:

@@ -108,9 +108,9 @@ def test_each_absence_has_its_own_words(fields: dict[str, Any], reason: str) -> 
 
 def test_what_may_be_absent_from_an_order() -> None:
     plain = {"long_symbol": CALL, "price": "100.5"}
-    assert fill({"k": plain}) == Price(100.5, "redis", PriceKind.FILL, AT, None)
+    assert fill({"k": plain}) == Price(100.5, "redis", PriceKind.FILL, None, None)
     odd = order(order_type="None", status="None", quantity="None")
-    assert fill({"k": odd}) == Price(100.5, "redis", PriceKind.FILL, AT, None)
+    assert fill({"k": odd}) == Price(100.5, "redis", PriceKind.FILL, None, None)
 
 
 @pytest.mark.parametrize("status", ["FILLED", "CANCELLED", "HISTORICAL", "UNDEFINED", ""])

@@ -174,10 +174,10 @@ def test_the_callers_own_prices_come_before_the_broker() -> None:
     assert names(market.stated_fill_sources) == ["leg_prices"]
 
 
-def test_a_callable_knows_instants_only() -> None:
+def test_a_callable_knows_underlyings_at_instants_and_closes() -> None:
     market = market_of(None, lambda symbol, exchange, when: 1.0)
-    assert names(market.price_sources) == ["spot_prices"]
-    assert (market.close_sources, market.quote_sources, market.fill_sources) == ((), (), ())
+    assert names(market.price_sources) == names(market.close_sources) == ["spot_prices"]
+    assert (market.quote_sources, market.fill_sources) == ((), ())
 
 
 def test_an_empty_dict_is_a_source_that_knows_nothing() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from attribution.calendars import get_calendar
@@ -16,7 +17,7 @@ from attribution.market.fixed.values import (
     as_underlying_price,
     forward_for,
 )
-from attribution.market.quotes import Answer, Missing, Price, PriceAt, PriceKind, Why
+from attribution.market.quotes import Answer, CloseOf, Missing, Price, PriceAt, PriceKind, Why
 from attribution.symbols import format_symbol, underlying_of
 
 __all__ = ["PriceFunction"]
@@ -49,6 +50,17 @@ class PriceFunction:
         """Prices of underlyings, and of the futures whose forward was returned beside the spot."""
         seen: dict[tuple[str, str, datetime], UnderlyingPrice | Missing] = {}
         return [self._price_at(ask, seen) for ask in wanted]
+
+    def closes(self, wanted: Sequence[CloseOf]) -> list[Answer]:
+        """Closes of underlyings: what the callable says of the very instant of the close."""
+        return [self._close(ask) for ask in wanted]
+
+    def _close(self, ask: CloseOf) -> Answer:
+        session = get_calendar(ask.instrument.exchange).session_on(ask.session)
+        if session is None:
+            return Missing(f"{ask.instrument.exchange} has no session on {ask.session}")
+        answer = self._price_at(PriceAt(ask.instrument, session.close), {})
+        return replace(answer, kind=PriceKind.CLOSE) if isinstance(answer, Price) else answer
 
     def _price_at(self, ask: PriceAt, seen: dict[tuple[str, str, datetime], UnderlyingPrice | Missing]) -> Answer:
         instrument = ask.instrument
