@@ -11,7 +11,7 @@ from attribution.calendars import ExchangeCalendar, get_calendar
 from attribution.combo import combo_gap, exceeds_tolerance, gap_of_separate_exits
 from attribution.errors import AttributionError, MarketDataError, NoSourceError, TradeError
 from attribution.gather import LegTask, gather
-from attribution.instruments import Future, Option
+from attribution.instruments import DATED
 from attribution.legs import LegOutcome, solve
 from attribution.market.quotes import Answer
 from attribution.market.source import Market
@@ -154,7 +154,7 @@ def _plan(index: int, job: Job, exits: Exits) -> _Plan | AttributionError:
                 if place not in wholes:
                     wholes[place] = _whole_window(job, part, instrument.exchange)
                 whole = wholes[place]
-                dated = isinstance(instrument, Future | Option)
+                dated = isinstance(instrument, DATED)
                 own = clip_to_expiry(whole, instrument.expires_at) if dated else whole  # type: ignore[union-attr]
                 told = None if fills is None or part.exit_time is None else fills[leg]
                 tasks.append(LegTask(index, trade, part, item, own, exit_fill=told))

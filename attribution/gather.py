@@ -11,9 +11,8 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import TypeAlias, TypeVar
 
-from attribution.calendars import get_calendar
 from attribution.fields import stamp
-from attribution.instruments import Future, Instrument, Option, Right, Settlement
+from attribution.instruments import DATED, Instrument, Option, Right, Settlement
 from attribution.market.quotes import (
     Answer,
     CloseOf,
@@ -114,9 +113,9 @@ def gather_underlyings(tasks: Sequence[LegTask], market: Market) -> None:
 def _ask(places: Iterable[tuple[Place, Question]], ask: Callable[[Sequence[Question]], list[Answer]]) -> None:
     """Ask each distinct question once and hand the answer to every place that waits for it."""
     pairs = list(places)
-    distinct = list(dict.fromkeys(question for _, question in pairs))
-    if not distinct:
+    if not pairs:
         return
+    distinct = list(dict.fromkeys(question for _, question in pairs))
     answers = dict(zip(distinct, ask(distinct), strict=True))
     for (task, what, end), question in pairs:
         task.settle(what, end, answers[question])
@@ -216,7 +215,7 @@ def _spots_and_futures(tasks: Sequence[LegTask]) -> list[tuple[Place, Instrument
     places: list[tuple[Place, Instrument]] = []
     for task in tasks:
         instrument = task.item.leg.instrument
-        if isinstance(instrument, Future | Option):
+        if isinstance(instrument, DATED):
             places += [((task, What.SPOT, end), underlying_of(instrument)) for end in (0, 1)]
         if isinstance(instrument, Option):
             # At expiry the forward is the settlement value itself: nothing to ask.
@@ -256,14 +255,13 @@ def _parity_prices(tasks: Sequence[LegTask], market: Market) -> None:
 
 
 def _ends_at_close(place: Place) -> bool:
+    """Whether the official close of the session is the price at this end; a fill may be of that very instant."""
     task, _, end = place
-    ending, instrument = task.ending(end), task.item.leg.instrument
+    ending = task.ending(end)
     if ending.kind is EndKind.PAYOFF:
-        return isinstance(instrument, Future | Option) and instrument.settlement is Settlement.CLOSE
-    if ending.kind is EndKind.FILL:  # the close of the session is also the price at its last instant
-        session = get_calendar(instrument.exchange).session_on(ending.session)
-        return session is not None and ending.at == session.close
-    return ending.kind is EndKind.CLOSE
+        instrument = task.item.leg.instrument
+        return isinstance(instrument, DATED) and instrument.settlement is Settlement.CLOSE
+    return ending.at_close and ending.kind is not EndKind.MARK
 
 
 def _ends_now(place: Place) -> bool:

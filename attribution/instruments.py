@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import IntEnum, StrEnum
 from functools import cache
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from attribution.calendars import get_calendar
 from attribution.errors import TradeError
 
 __all__ = [
+    "DATED",
     "Equity",
     "Future",
     "Index",
@@ -146,6 +147,9 @@ class Option:
         """The zone-aware instant of the final settlement value; from it on ``T = 0``."""
         return _expires_at(self.exchange, self.expiry, self.settlement)
 
+
+DATED: Final = (Future, Option)
+"""The instruments that expire."""
 
 Instrument: TypeAlias = Equity | Index | Future | Option
 

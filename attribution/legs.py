@@ -12,7 +12,7 @@ import numpy as np
 from attribution.calendars import get_calendar, get_clock, to_epoch_us
 from attribution.errors import TradeError
 from attribution.gather import LegTask, What
-from attribution.instruments import Future, Option, Style
+from attribution.instruments import DATED, Option, Style
 from attribution.kernels import LegDetail
 from attribution.kernels.arrays import attribute_columns
 from attribution.kernels.codes import LegFlag, LegStatus
@@ -104,7 +104,7 @@ def _times_to_expiry(tasks: Sequence[LegTask], clock_name: str) -> list[tuple[fl
 
 def _years_of(task: LegTask, clock_name: str) -> tuple[float, float]:
     instrument, window = task.item.leg.instrument, task.window
-    if not isinstance(instrument, Future | Option) or window.phase is not Phase.LIVE:
+    if not isinstance(instrument, DATED) or window.phase is not Phase.LIVE:
         return NAN, NAN
     clock = get_clock(clock_name, instrument.exchange)
     expiry = to_epoch_us(instrument.expires_at)
@@ -239,6 +239,6 @@ def _provisional(task: LegTask) -> bool:
     instrument = task.item.leg.instrument
     calendar = get_calendar(instrument.exchange)
     last = task.window.end.session
-    if isinstance(instrument, Future | Option):
+    if isinstance(instrument, DATED):
         last = max(last, instrument.expires_at.date())
     return calendar.is_provisional(last)

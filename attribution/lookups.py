@@ -219,7 +219,7 @@ def _probe(option: Option, symbol: str, at: datetime) -> LegTask:
     (leg,) = parse_legs(symbol, exchange=option.exchange)
     item = PricedLeg(leg, option.multiplier)
     session = get_calendar(option.exchange).session_at(at)
-    ending = Ending(at, EndKind.FILL, session.date)
+    ending = Ending(at, EndKind.FILL, session.date, at == session.close)
     trade = Trade(symbol, (item,), 1.0, at)
     return LegTask(0, trade, Part(1.0, None), item, Window(ending, ending))
 

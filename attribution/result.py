@@ -10,7 +10,7 @@ from typing import Any
 
 from attribution.errors import AttributionError, CalendarError, NoSourceError
 from attribution.gather import What
-from attribution.instruments import Future, Option
+from attribution.instruments import DATED
 from attribution.legs import LegOutcome
 from attribution.market.quotes import Price, PriceKind
 from attribution.model import Model
@@ -187,7 +187,7 @@ def _part_result(leg: LegOutcome) -> dict[str, Any]:
         "quantity": leg.task.part.quantity * item.leg.ratio,
         "multiplier": item.multiplier,
         "underlying": underlying_symbol(instrument),
-        "expiry": instrument.expiry if isinstance(instrument, Future | Option) else None,
+        "expiry": instrument.expiry if isinstance(instrument, DATED) else None,
         "price0": leg.price0,
         "price1": leg.price1,
         "vol0": leg.vol0,

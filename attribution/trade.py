@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from attribution.calendars import canonical_exchange, get_calendar
 from attribution.errors import CalendarError, TradeError
 from attribution.fields import as_number, is_absent
-from attribution.instruments import Future, Leg, Option
+from attribution.instruments import DATED, Leg
 from attribution.symbols import parse_legs
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Trade:
         """The instant at which nothing of the trade is left; None where a leg never expires."""
         instants = []
         for item in self.legs:
-            if not isinstance(item.leg.instrument, Future | Option):
+            if not isinstance(item.leg.instrument, DATED):
                 return None
             instants.append(item.leg.instrument.expires_at)
         return max(instants)
@@ -264,7 +264,7 @@ def _check_expiries(trade: Trade) -> None:
     for item in trade.legs:
         instrument = item.leg.instrument
         # Fills are recorded a little late: the rest of the expiry day still counts as before expiry.
-        if not isinstance(instrument, Future | Option):
+        if not isinstance(instrument, DATED):
             continue
         if trade.entry_time.astimezone(instrument.expires_at.tzinfo).date() > instrument.expires_at.date():
             allowed = f"not after the expiry of {item.leg.symbol} ({instrument.expires_at.isoformat()})"

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from attribution.errors import TradeError
 from attribution.gather import LegTask, What
-from attribution.instruments import Future, Option
+from attribution.instruments import DATED, Future, Option
 from attribution.market.quotes import Answer, Missing, Price, PriceKind, Why
 from attribution.market.source import merge_missing
 from attribution.model import Model
@@ -53,7 +53,7 @@ def find_move(
     ``prices`` are the leg's own at both ends [currency per unit], ``times`` its years to expiry there.
     """
     instrument = task.item.leg.instrument
-    if not isinstance(instrument, Future | Option):
+    if not isinstance(instrument, DATED):
         return UnderlyingMove(prices[0], 0.0, prices[1], 0.0, PlaysSpot.OWN)
     spot = (_spot(task, 0), _spot(task, 1))
     if isinstance(instrument, Future):

@@ -7,7 +7,7 @@ day without a session belongs to the next session.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
@@ -36,11 +36,15 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """One end: the instant, the price it takes, and the session it belongs to."""
+    """One end: the instant, the price it takes, and the session it belongs to.
+
+    ``at_close`` says that the instant is the very close of that session, whatever price is taken there.
+    """
 
     at: datetime
     kind: EndKind
     session: date
+    at_close: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +81,18 @@ def trade_window(
     ``current_time`` while the exit lies ahead of it. The exit of a trade that is still to come is not known.
     """
     session = calendar.session_at(current_time)
-    entered_in = fill_session(calendar, entry_time).date
-    start = Ending(entry_time, EndKind.FILL, entered_in)
+    opened = fill_session(calendar, entry_time)
+    entered_in = opened.date
+    start = Ending(entry_time, EndKind.FILL, entered_in, entry_time == opened.close)
     end = _end(calendar, session, exit_time, current_time, day=day)
     if day and entered_in < session.date:
         previous = calendar.previous_session(session.date)
-        start = Ending(previous.close, EndKind.CLOSE, previous.date)
+        start = Ending(previous.close, EndKind.CLOSE, previous.date, True)
     phase = Phase.LIVE
     if entry_time > current_time or (day and entered_in > session.date):
         phase = Phase.NOT_OPEN
     elif day and end.session < session.date:
-        phase, end = Phase.CLOSED, Ending(session.close, EndKind.CLOSE, session.date)
+        phase, end = Phase.CLOSED, Ending(session.close, EndKind.CLOSE, session.date, True)
     elif end.kind is EndKind.CLOSE and end.session < entered_in:
         # Entered before the next open: the last close is not this trade's, only a mark can value it.
         end = Ending(current_time, EndKind.MARK, session.date)
@@ -103,12 +108,12 @@ def _end(
     day: bool,
 ) -> Ending:
     if exit_time is not None and exit_time <= current_time:
-        exited_in = fill_session(calendar, exit_time).date
-        if not day or exited_in <= session.date:
-            return Ending(exit_time, EndKind.FILL, exited_in)
+        closed = fill_session(calendar, exit_time)
+        if not day or closed.date <= session.date:
+            return Ending(exit_time, EndKind.FILL, closed.date, exit_time == closed.close)
     if current_time < session.close:
         return Ending(current_time, EndKind.MARK, session.date)
-    return Ending(session.close, EndKind.CLOSE, session.date)
+    return Ending(session.close, EndKind.CLOSE, session.date, True)
 
 
 def clip_to_expiry(window: Window, expires_at: datetime) -> Window:

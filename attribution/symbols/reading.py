@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from attribution.errors import SymbolError, TradeError
-from attribution.instruments import Equity, Future, Index, Instrument, Option, Underlying
+from attribution.instruments import DATED, Equity, Future, Index, Instrument, Option, Underlying
 from attribution.symbols.canonical import format_canonical, parse_canonical
 from attribution.symbols.names import check_exchange, check_name, find_index
 from attribution.symbols.occ import OCC_EXAMPLE, is_occ, read_occ, write_occ
@@ -167,7 +167,7 @@ def _check_same(instrument: Instrument, back: Instrument, text: str) -> None:
 
 def underlying_of(instrument: Instrument) -> Underlying:
     """Return what the instrument settles on; a share or an index is its own underlying."""
-    return instrument.underlying if isinstance(instrument, Future | Option) else instrument
+    return instrument.underlying if isinstance(instrument, DATED) else instrument
 
 
 def underlying_symbol(instrument: Instrument) -> str:

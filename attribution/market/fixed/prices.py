@@ -65,6 +65,7 @@ class PriceTable:
     def __init__(self, prices: Mapping[Any, SpotValue] | Iterable[Sequence[Any]], name: str = "spot_prices") -> None:
         self.name = name
         self._series: dict[tuple[str, str | None], _Series] = {}
+        self._holds_forwards = False
         rows = (
             ((*key, value) if isinstance(key, tuple) else (key, value) for key, value in prices.items())
             if isinstance(prices, Mapping)
@@ -89,6 +90,7 @@ class PriceTable:
         except CalendarError as exc:
             raise TradeError(self.name, row, str(exc)) from exc
         self._series.setdefault((text, venue), _Series()).add(instant, value)
+        self._holds_forwards |= isinstance(value, tuple | Mapping)
 
     def _series_of(self, instrument: Instrument) -> Iterable[_Series]:
         text = format_symbol(instrument)
@@ -127,7 +129,7 @@ class PriceTable:
         found = self._find(ask.instrument, ask.at)
         if not isinstance(found, Missing):
             return self._priced(ask.instrument, found)
-        if isinstance(ask.instrument, Future):
+        if self._holds_forwards and isinstance(ask.instrument, Future):
             beside = self._find(underlying_of(ask.instrument), ask.at)
             if not isinstance(beside, Missing):
                 return self._forward_beside(ask.instrument, beside)
