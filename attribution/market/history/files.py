@@ -116,9 +116,8 @@ def write_whole(path: Path, raw: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         passing.replace(path)
-    except BaseException:
-        passing.unlink(missing_ok=True)
-        raise
+    finally:
+        passing.unlink(missing_ok=True)  # once moved into place there is nothing left to remove
 
 
 def _schema(pa: Any, names: Sequence[str]) -> Any:
