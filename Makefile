@@ -45,6 +45,7 @@ format: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.market
 	$(BIN)/python -m pytest benchmarks/test_small_units.py --benchmark-columns=median,iqr,rounds --benchmark-sort=name
 
 clean:

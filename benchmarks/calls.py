@@ -1,10 +1,15 @@
-"""What one call of the row API costs, and one row of a list."""
+"""What one call of the row API costs, and one row of a list; prices given, or found by a broker and kept."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import pandas as pd
+
 from attribution import calculate_attribution_for_trade, calculate_attribution_for_trades
+from attribution.market.quotes import Answer, CloseOf, FillOf, Missing, Price, PriceAt, PriceKind, QuoteOf
+from attribution.symbols import format_symbol
 from benchmarks.tables import Table, nanoseconds
 from benchmarks.timing import median_seconds
 
@@ -21,22 +26,61 @@ ROW = {
     "entry_quantity": 75,
 }
 SPOT = {("NIFTY_IND___", "NSE", ENTRY): 23700.0, ("NIFTY_IND___", "NSE", EXIT): 24000.0}
+CONDOR_LEGS = {
+    "NIFTY_OPT_20250130_PUT_23000": (110.0, 70.0),
+    "NIFTY_OPT_20250130_PUT_23300": (170.0, 112.0),
+    "NIFTY_OPT_20250130_CALL_24200": (180.0, 260.0),
+    "NIFTY_OPT_20250130_CALL_24500": (110.0, 165.0),
+}
+CONDOR = {
+    **ROW,
+    "symbol": ":".join(f"{leg}?{ratio}" for leg, ratio in zip(CONDOR_LEGS, (1, -1, -1, 1), strict=True)),
+    "entry_price": -130.0,
+    "exit_price": -137.0,
+}
 ROWS = 2_000
+
+
+class _Broker:
+    """Knows the index at two instants and nothing else; behind the process-wide cache it is asked once."""
+
+    name = "bench"
+
+    def prices_at(self, wanted: Sequence[PriceAt]) -> list[Answer]:
+        return [
+            Price(24000.0 if ask.at.day == 3 else 23700.0, self.name, PriceKind.GIVEN, ask.at)
+            if format_symbol(ask.instrument) == "NIFTY_IND___"
+            else Missing("not known")
+            for ask in wanted
+        ]
+
+    def closes(self, wanted: Sequence[CloseOf]) -> list[Answer]:
+        return [Missing("not known")] * len(wanted)
+
+    def quotes(self, wanted: Sequence[QuoteOf]) -> list[Answer]:
+        return [Missing("not known")] * len(wanted)
+
+    def fills(self, wanted: Sequence[FillOf]) -> list[Answer]:
+        return [Missing("not known")] * len(wanted)
 
 
 def measure_calls() -> list[dict[str, Any]]:
     """Time one trade per call, and a list of trades in one call."""
-    one = median_seconds(lambda: calculate_attribution_for_trade(ROW, spot_prices=SPOT, day=False))
-    rows = [ROW] * ROWS
-    many = median_seconds(lambda: calculate_attribution_for_trades(rows, spot_prices=SPOT, day=False), budget=2.0)
-    return [
-        {"what": "calculate_attribution_for_trade, one leg", "nanoseconds": one * 1e9},
-        {"what": f"calculate_attribution_for_trades, a list of {ROWS:,}", "nanoseconds": many / ROWS * 1e9},
+    series, broker, rows = pd.Series(ROW), _Broker(), [ROW] * ROWS
+    calls: list[tuple[str, Callable[[], object]]] = [
+        ("one leg, a dict", lambda: calculate_attribution_for_trade(ROW, spot_prices=SPOT, day=False)),
+        ("one leg, a pd.Series", lambda: calculate_attribution_for_trade(series, spot_prices=SPOT, day=False)),
+        (
+            "four legs, a dict",
+            lambda: calculate_attribution_for_trade(CONDOR, spot_prices=SPOT, leg_prices=CONDOR_LEGS, day=False),
+        ),
+        ("one leg, a broker behind its warm cache", lambda: calculate_attribution_for_trade(ROW, broker, day=False)),
     ]
+    timed = [{"what": what, "nanoseconds": median_seconds(run) * 1e9} for what, run in calls]
+    many = median_seconds(lambda: calculate_attribution_for_trades(rows, spot_prices=SPOT, day=False), budget=2.0)
+    return [*timed, {"what": f"one row of a list of {ROWS:,}", "nanoseconds": many / ROWS * 1e9}]
 
 
 def table(rows: list[dict[str, Any]]) -> Table:
     """One line per call."""
-    return Table(
-        "Row calls, prices given", ("call", "ns per trade"), [[r["what"], nanoseconds(r["nanoseconds"])] for r in rows]
-    )
+    return Table("Row calls", ("call", "ns per trade"), [[r["what"], nanoseconds(r["nanoseconds"])] for r in rows])
