@@ -175,6 +175,7 @@ def underlying_symbol(instrument: Instrument) -> str:
     return format_symbol(underlying_of(instrument))
 
 
+@lru_cache(maxsize=_CACHE_SIZE)
 def same_expiry_future(option: Option) -> Future:
     """Return the future on the option's underlying that expires with it, whether or not one is listed."""
     return Future(option.underlying, option.expiry)
