@@ -16,6 +16,7 @@ import hashlib
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import resources
+from pickle import PickleError
 from typing import Any
 
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
@@ -37,6 +38,21 @@ def sources_digest() -> str:
 # Read here, in the moment in which these sources are imported: read at the first call, they might have been
 # edited in the meantime, and the old code would be filed under the name of the new.
 _DIGEST = sources_digest()
+
+UNREADABLE = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    ImportError,
+    LookupError,
+    MemoryError,
+    OSError,
+    PickleError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What unpickling bytes that are not what was written may raise: a damaged cache counts as empty."""
 
 
 class _Names(CompileResultCacheImpl):
@@ -63,7 +79,7 @@ class KernelCache(FunctionCache):
         """Return the compiled code; None where there is none, or none that can be read."""
         try:
             return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
-        except Exception:  # noqa: BLE001 - bytes that are not what was written can raise anything
+        except UNREADABLE:
             with suppress(OSError):
                 self.flush()  # type: ignore[no-untyped-call]
             return None

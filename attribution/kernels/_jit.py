@@ -1,9 +1,10 @@
 """How kernels are compiled: every compiler option in one place, with the reason for it.
 
-Nothing compiles and nothing is written to disk at import. Three decorators:
+Nothing compiles and nothing is written to disk at import. Four decorators:
 
 * :func:`inlined` for small scalar helpers, pasted into the loops that use them;
 * :func:`stage` for loops over one block of legs, called from other compiled code;
+* :func:`sequence` for what calls one stage after the other;
 * :func:`kernel` for the few functions Python calls. Those alone are kept on disk (:mod:`._cache`), and
   compiled, or loaded from there, at their first call.
 
@@ -27,7 +28,7 @@ from numba.core import event
 
 from attribution.kernels._cache import KernelCache
 
-__all__ = ["BLOCK", "OPTIONS", "cache_folder", "dispatcher", "inlined", "kernel", "on_compile", "stage"]
+__all__ = ["BLOCK", "OPTIONS", "cache_folder", "dispatcher", "inlined", "kernel", "on_compile", "sequence", "stage"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -43,6 +44,15 @@ OPTIONS: dict[str, Any] = {
     "fastmath": {"contract", "nsz"},
     # Other Python threads run while a kernel does: callers may split work over a thread pool.
     "nogil": True,
+    # Nobody calls these from C.
+    "no_cfunc_wrapper": True,
+}
+
+INNER: dict[str, Any] = {
+    **OPTIONS,
+    # Nothing but compiled code calls these, and the way in from Python takes longer to compile than many of
+    # them do. Without it, a call from Python ends the process.
+    "no_cpython_wrapper": True,
 }
 
 _build_lock = threading.RLock()
@@ -59,12 +69,21 @@ if hasattr(os, "register_at_fork"):
 
 def inlined(function: Function) -> Function:
     """Mark a scalar helper that must be pasted into its caller, or the caller's loop stays scalar."""
-    return cast(Function, njit(**OPTIONS, forceinline=True)(function))
+    return cast(Function, njit(**INNER, forceinline=True)(function))
 
 
 def stage(function: Function) -> Function:
     """Mark a loop over a block; compiled once and linked into each kernel that calls it."""
-    return cast(Function, njit(**OPTIONS)(function))
+    return cast(Function, njit(**INNER)(function))
+
+
+def sequence(function: Function) -> Function:
+    """Mark a function that calls stages one after the other; its statements become its caller's.
+
+    numba optimises a function anew, with all that it calls, within each function that calls it. Every level
+    of stages would take as long to compile as the first; a sequence is no level.
+    """
+    return cast(Function, njit(**INNER, inline="always")(function))
 
 
 def kernel(function: Callable[..., None]) -> Callable[..., None]:

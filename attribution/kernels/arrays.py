@@ -29,7 +29,7 @@ from attribution.kernels.black import black_price_many
 from attribution.kernels.block import LegInputs
 from attribution.kernels.codes import Factor, Method
 from attribution.kernels.decompose import DETAIL_ROWS, EFFECT_ROWS, attribute_many
-from attribution.kernels.greeks import GREEK_COUNT, black_greeks_many
+from attribution.kernels.greek_blocks import GREEK_COUNT, black_greeks_many
 from attribution.kernels.implied_vol import implied_vol_many
 from attribution.kernels.results import BlackGreeks, Floats, LegDetail, LegEffects, LegTable
 

@@ -15,9 +15,9 @@ import math
 
 import numpy as np
 
-from attribution.kernels._jit import inlined, kernel, stage
+from attribution.kernels._jit import inlined, kernel, sequence, stage
 from attribution.kernels.elementary import exponential, exponential_inside, log_ratio
-from attribution.kernels.lanes import LANES, Floats, copy, new_rows, rest
+from attribution.kernels.lanes import LANES, Floats, copy, padded, part
 from attribution.kernels.normal import INV_SQRT_2PI, MILLS_LOWEST, mills_pair
 
 __all__ = [
@@ -77,7 +77,7 @@ def ordinary_value(lesser: float, distance: float, total_std: float) -> tuple[fl
     return 0.0 if nearest > NO_VALUE_FROM else value, nearest >= MILLS_LOWEST
 
 
-@inlined
+@stage
 def tails(asset: float, cash: float, distance: float, total_std: float) -> tuple[float, float, float, float]:
     """Time value of an option and the three weights it is made of: the careful path. [currency]
 
@@ -174,7 +174,7 @@ def _value(
     return left
 
 
-@stage
+@sequence
 def _price_block(
     forward: Floats,
     strike: Floats,
@@ -206,17 +206,14 @@ def black_price_many(
     price: Floats,
 ) -> None:
     """Fill ``price`` with :func:`black_price_one` of each element."""
-    work = new_rows(2, LANES)
-    whole = price.size - price.size % LANES
-    for start in range(0, whole, LANES):
-        b = slice(start, start + LANES)
-        _price_block(
-            forward[b], strike[b], time_to_expiry[b], volatility[b], right[b], discount_factor[b], price[b], work
-        )
-    if whole < price.size:
-        last = new_rows(7, LANES)
-        f, k = rest(forward, whole, last[0]), rest(strike, whole, last[1])
-        t, v = rest(time_to_expiry, whole, last[2]), rest(volatility, whole, last[3])
-        phi, d = rest(right, whole, last[4]), rest(discount_factor, whole, last[5])
-        _price_block(f, k, t, v, phi, d, last[6, : f.size], work)
-        copy(last[6], price[whole:])
+    scratch = np.empty((9, min(LANES, padded(price.size))))
+    work, last = scratch[7:], scratch[:7]
+    for start in range(0, price.size, LANES):
+        f, k = part(forward, start, last[0]), part(strike, start, last[1])
+        t, v = part(time_to_expiry, start, last[2]), part(volatility, start, last[3])
+        phi, d = part(right, start, last[4]), part(discount_factor, start, last[5])
+        room = price[start : start + LANES]
+        target = room if room.size == LANES else last[6, : f.size]
+        _price_block(f, k, t, v, phi, d, target, work)
+        if room.size < LANES:
+            copy(target, room)

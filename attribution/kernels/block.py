@@ -12,22 +12,23 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from attribution.kernels._jit import inlined, stage
+from attribution.kernels._jit import inlined, sequence, stage
 from attribution.kernels.black import is_positive
 from attribution.kernels.codes import Factor, LegFlag, LegStatus
-from attribution.kernels.lanes import LEG_LANES, Floats, any_differs, new_rows, padded
+from attribution.kernels.lanes import Floats, any_differs, padded
 
 __all__ = [
+    "BLOCK_ROWS",
     "FACTORS",
     "Block",
     "LegInputs",
     "Moves",
+    "block_in",
     "classify",
     "count_moved",
     "has_carry",
     "is_option",
     "load",
-    "new_block",
     "note_changes",
 ]
 
@@ -49,6 +50,8 @@ UNCHECKED = -1
 
 # Rows of ``Block.legs``.
 RIGHT, STRIKE, PRICE0, PRICE1, RATE, YIELD, TICK = range(7)
+OWN_VOL_ROW = 7
+BLOCK_ROWS = OWN_VOL_ROW + 2 + 2
 # Rows of ``Block.codes``.
 STATUS, FLAGS, CHANGED = range(3)
 
@@ -98,15 +101,15 @@ class Moves(NamedTuple):
     """Of ``any``, those that move the discounted forward or strike: not vol, and time only under carry."""
 
 
-@stage
-def new_block() -> Block:
-    """Return the tables of a block, empty."""
+@sequence
+def block_in(table: Floats, lanes: int) -> Block:
+    """Return the tables of a block, empty; those of two axes cut from one of BLOCK_ROWS rows."""
     return Block(
-        new_rows(7, LEG_LANES),
-        np.empty((FACTORS, 2, LEG_LANES)),
-        new_rows(2, LEG_LANES),
-        new_rows(2, LEG_LANES),
-        np.empty((3, LEG_LANES), np.int64),
+        table,
+        np.empty((FACTORS, 2, lanes)),
+        table[OWN_VOL_ROW:],
+        table[OWN_VOL_ROW + 2 :],
+        np.empty((3, lanes), np.int64),
     )
 
 
@@ -115,8 +118,9 @@ def _copy(column: Floats, start: int, count: int, row: Floats) -> None:
     part = column[start : start + count]
     for j in range(part.size):
         row[j] = part[j]
+    last = part[count - 1]
     for j in range(count, padded(count)):
-        row[j] = np.nan
+        row[j] = last
 
 
 @stage
@@ -198,7 +202,7 @@ def _pass_ordinary(legs: Floats, window: Floats, lanes: int, status: Integers) -
     return left
 
 
-@stage
+@sequence
 def classify(block: Block, lanes: int) -> int:
     """Fill the status of each leg and clear its flags; return how many are not options in order."""
     codes = block.codes
@@ -235,7 +239,7 @@ def note_changes(block: Block, lanes: int) -> None:
     codes, window = block.codes, block.window
     for j in range(lanes):
         codes[CHANGED, j] = 0
-    for factor in range(FACTORS):
+    for factor in range(len(window)):
         for j in range(lanes):
             codes[CHANGED, j] |= (1 << factor) if window[factor, 0, j] != window[factor, 1, j] else 0
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from attribution.kernels._jit import inlined, stage
+from attribution.kernels._jit import sequence, stage
 from attribution.kernels.black import ordinary_value, time_value
 from attribution.kernels.block import (
     CHANGED,
@@ -33,28 +33,29 @@ from attribution.kernels.block import (
     is_option,
     note_changes,
 )
-from attribution.kernels.elementary import exponential, log_ratio
-from attribution.kernels.lanes import LEG_LANES, Floats, copy, fill, new_rows
+from attribution.kernels.elementary import exponential, log_ratio, sum_error
+from attribution.kernels.lanes import Floats, copy, fill
 
 __all__ = [
     "ALL_CORNERS",
     "CORNERS",
+    "CORNER_ROWS",
     "ENDS",
     "LAST",
     "Corners",
+    "corners_in",
     "fill_corners",
     "fill_growth",
     "fill_place",
     "mark_gaps",
-    "new_corners",
     "put_ends",
-    "rise",
     "without_ends",
 ]
 
 CORNERS = 16
 LAST = CORNERS - 1
 PLACES = 1 + (LAST & ~(1 << VOL))
+CORNER_ROWS = CORNERS + 3 * PLACES + 6
 ALL_CORNERS = (1 << CORNERS) - 1
 ENDS = 1 | (1 << LAST)
 
@@ -78,17 +79,12 @@ class Corners(NamedTuple):
     """(2, LEG_LANES): √T at the start and at the end."""
 
 
-@stage
-def new_corners() -> Corners:
-    """Return empty tables."""
-    return Corners(
-        new_rows(CORNERS, LEG_LANES),
-        new_rows(PLACES, LEG_LANES),
-        new_rows(PLACES, LEG_LANES),
-        new_rows(PLACES, LEG_LANES),
-        new_rows(4, LEG_LANES),
-        new_rows(2, LEG_LANES),
-    )
+@sequence
+def corners_in(table: Floats) -> Corners:
+    """Return empty tables, cut from one of CORNER_ROWS rows."""
+    places = table[CORNERS:]
+    rest = places[3 * PLACES :]
+    return Corners(table[:CORNERS], places, places[PLACES:], places[2 * PLACES :], rest, rest[4:])
 
 
 @stage
@@ -100,7 +96,7 @@ def _discount(rate: Floats, time: Floats, lanes: int, factor: Floats) -> None:
 @stage
 def fill_growth(legs: Floats, window: Floats, lanes: int, carried: bool, corners: Corners) -> None:
     """Fill the discount factors and √T of both ends. e^0 is exactly 1: not computing it changes no bit."""
-    for end in range(2):
+    for end in range(window.shape[1]):
         time, root = window[TIME, end], corners.root_time[end]
         for j in range(lanes):
             root[j] = math.sqrt(time[j])
@@ -132,10 +128,13 @@ def _measure(
         carry = (legs[RATE, j] - legs[YIELD, j]) * time[j]
         lesser[j] = min(asset, cash)
         distance[j] = abs(log_ratio(underlying, legs[STRIKE, j]) + carry)
-        intrinsic[j] = max(legs[RIGHT, j] * (asset - cash), 0.0)
+        # What rounding took from S + b is part of it, as it is of the observed time value: the two add up to the price.
+        payoff = legs[RIGHT, j] * (asset - cash)
+        missing = legs[RIGHT, j] * (sum_error(spot[j], basis[j]) * asset_growth[j])
+        intrinsic[j] = 0.0 if payoff <= 0.0 else payoff + missing
 
 
-@stage
+@sequence
 def fill_place(legs: Floats, window: Floats, lanes: int, place: int, corners: Corners) -> None:
     """Fill everything about a corner that the vol does not enter."""
     spot, basis, end = (place >> SPOT) & 1, (place >> SPREAD) & 1, (place >> TIME) & 1
@@ -164,7 +163,7 @@ def _value(vol: Floats, root_time: Floats, lesser: Floats, distance: Floats, val
     return left
 
 
-@stage
+@sequence
 def _fill_corner(block: Block, vols: Floats, lanes: int, corner: int, place: int, corners: Corners) -> None:
     vol, root_time = vols[(corner >> VOL) & 1], corners.root_time[(corner >> TIME) & 1]
     lesser, distance, value = corners.lesser[place], corners.distance[place], corners.time_value[corner]
@@ -241,7 +240,7 @@ def without_ends(wanted: int, moves: Moves) -> int:
     return wanted
 
 
-@stage
+@sequence
 def put_ends(block: Block, lanes: int, moves: Moves, corners: Corners) -> None:
     """Take both ends of the window as observed, every lane having a price that determined a vol."""
     copy(block.observed[0], corners.time_value[0, :lanes])
@@ -258,11 +257,3 @@ def mark_gaps(block: Block, lanes: int, moves: Moves, corners: Corners, gap: Flo
         gap0 = 0.0 if block.observed[0, j] > 0.0 else block.legs[PRICE0, j] - model0
         gap1 = 0.0 if block.observed[1, j] > 0.0 else block.legs[PRICE1, j] - model1
         gap[j] = gap1 - gap0
-
-
-@inlined
-def rise(low: Floats, high: Floats, low_place: Floats, high_place: Floats, j: int) -> float:
-    """Change of value between two corners, of which time values and intrinsic values are given. [currency]"""
-    intrinsic: float = high_place[j] - low_place[j]
-    beyond: float = high[j] - low[j]
-    return intrinsic + beyond

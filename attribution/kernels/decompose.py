@@ -6,12 +6,14 @@ import math
 
 import numpy as np
 
-from attribution.kernels._jit import kernel, stage
+from attribution.kernels._jit import kernel, sequence, stage
 from attribution.kernels.block import (
+    BLOCK_ROWS,
     FACTORS,
     FLAGS,
     INVALID_INPUT,
     OK,
+    OWN_VOL_ROW,
     PRICE0,
     PRICE1,
     RIGHT,
@@ -24,37 +26,37 @@ from attribution.kernels.block import (
     Integers,
     LegInputs,
     Moves,
+    block_in,
     classify,
     count_moved,
     has_carry,
     load,
-    new_block,
 )
 from attribution.kernels.codes import LegFlag, LegStatus, Method
 from attribution.kernels.corners import (
     ALL_CORNERS,
+    CORNER_ROWS,
     ENDS,
     LAST,
     Corners,
+    corners_in,
     fill_corners,
     fill_growth,
     fill_place,
     mark_gaps,
-    new_corners,
     put_ends,
     without_ends,
 )
 from attribution.kernels.implied_vol import SOLVE_ROWS
-from attribution.kernels.lanes import LEG_LANES, Floats, copy, fill, new_rows, padded
+from attribution.kernels.lanes import LEG_LANES, Floats, copy, fill, padded
 from attribution.kernels.readings import (
     INTERACTIONS,
     ONE_MOVED,
     fill_interactions,
-    one_at_a_time,
+    one_by_one,
     shapley,
     stand_between,
     wanted_by_waterfall,
-    waterfall,
 )
 from attribution.kernels.taylor import BASIS, DELTA, GREEK_TERMS, TAYLOR_ROWS, fill_greek_terms
 from attribution.kernels.vols import imply_vols
@@ -74,6 +76,19 @@ GAP_ROW = GREEK_TERMS + 1
 INTERACTION_ROW = GREEK_TERMS + 2
 DETAIL_ROWS = INTERACTION_ROW + len(INTERACTIONS)
 WORK_ROWS = max(1 + SOLVE_ROWS, TAYLOR_ROWS)
+# Where a stage is called with a constant, numba compiles it for that constant: int() and bool() hide that it is one.
+WHOLE = True
+NONE = 0
+
+EFFECTS_FROM = BLOCK_ROWS + CORNER_ROWS
+WORK_FROM = EFFECTS_FROM + FACTORS
+PARTS_FROM = WORK_FROM + WORK_ROWS
+SCRATCH_ROWS = PARTS_FROM + DETAIL_ROWS + 1
+RESULT_ROWS = (
+    *(EFFECTS_FROM + SPOT, EFFECTS_FROM + VOL, EFFECTS_FROM + TIME, WORK_FROM, WORK_FROM + 1),
+    *(OWN_VOL_ROW, OWN_VOL_ROW + 1),
+)
+"""Rows of the scratch table, in the order of the results."""
 
 
 @stage
@@ -142,20 +157,7 @@ def _close(block: Block, effects: Floats, gap: Floats, spread: Floats, residual:
     return unsound
 
 
-@stage
-def _store(block: Block, start: int, count: int, effects: Floats, work: Floats, results: Floats) -> None:
-    """Write the seven result rows."""
-    b = slice(start, start + count)
-    copy(effects[SPOT], results[0, b])
-    copy(effects[VOL], results[1, b])
-    copy(effects[TIME], results[2, b])
-    copy(work[0], results[3, b])
-    copy(work[1], results[4, b])
-    copy(block.own_vol[0], results[5, b])
-    copy(block.own_vol[1], results[6, b])
-
-
-@stage
+@sequence
 def _store_codes(codes: Integers, start: int, count: int, status: Integers, flags: Integers) -> None:
     status_part, flags_part = status[start : start + count], flags[start : start + count]
     for j in range(status_part.size):
@@ -165,11 +167,11 @@ def _store_codes(codes: Integers, start: int, count: int, status: Integers, flag
 
 
 @stage
-def _moves(block: Block, lanes: int, carried: bool, after_vols: bool) -> Moves:
-    """What moved on some lane and on all; before the vols are known, as if all of those moved."""
+def _moves(block: Block, lanes: int, carried: bool) -> Moves:
+    """What moved on some lane and on all; before the vols are known, only ``place`` is to be trusted."""
     some, every = 0, 0
-    for factor in range(FACTORS):
-        moved = count_moved(block, lanes, factor) if after_vols or factor != VOL else lanes
+    for factor in range(len(block.window)):
+        moved = count_moved(block, lanes, factor)
         some |= (1 << factor) if moved > 0 else 0
         every |= (1 << factor) if moved == lanes else 0
     place = some & ((1 << SPOT) | (1 << SPREAD) | ((1 << TIME) if carried else 0))
@@ -186,22 +188,22 @@ def _wanted(method: int, order: tuple[int, int, int, int], detail: bool) -> int:
     return ONE_MOVED if method == ONE_AT_A_TIME else ENDS
 
 
-@stage
+@sequence
 def _value_window(
     block: Block, lanes: int, special: int, wanted: int, corners: Corners, gap: Floats, work: Floats
 ) -> Moves:
     """Imply the vols, and value the corners that are wanted; the two ends only where some vol is missing."""
     carried = has_carry(block, lanes)
-    moves = _moves(block, lanes, carried, False)
+    moves = _moves(block, lanes, carried)
     end_place = LAST & moves.place
     fill_growth(block.legs, block.window, lanes, carried, corners)
-    fill_place(block.legs, block.window, lanes, 0, corners)
-    if end_place:
-        fill_place(block.legs, block.window, lanes, end_place, corners)
+    for end in range(2):
+        if end == 0 or end_place != 0:
+            fill_place(block.legs, block.window, lanes, end * end_place, corners)
     missing = imply_vols(block, lanes, special, end_place, corners, work)
-    moves = _moves(block, lanes, carried, True)
+    moves = _moves(block, lanes, carried)
     chosen = without_ends(wanted, moves) if missing == 0 else wanted | ENDS
-    fill_corners(block, block.window, lanes, chosen, 1 | (1 << end_place), moves, True, True, corners)
+    fill_corners(block, block.window, lanes, chosen, 1 | (1 << end_place), moves, bool(WHOLE), bool(WHOLE), corners)
     if missing == 0:
         put_ends(block, lanes, moves, corners)
         fill(gap, 0.0)
@@ -210,7 +212,7 @@ def _value_window(
     return moves
 
 
-@stage
+@sequence
 def _walk(
     block: Block, lanes: int, steps: int, moves: Moves, corners: Corners, part: Floats, work: Floats, effects: Floats
 ) -> None:
@@ -222,14 +224,14 @@ def _walk(
     for step in range(steps):
         stand_between(block.window, lanes, step, steps, part)
         fill_growth(block.legs, part, lanes, carried, corners)
-        fill_corners(block, part, lanes, ALL_CORNERS, 0, moves, step == 0, step + 1 == steps, corners)
+        fill_corners(block, part, lanes, int(ALL_CORNERS), int(NONE), moves, step == 0, step + 1 == steps, corners)
         shapley(corners, moves, part[SPREAD, 0], part[SPREAD, 1], lanes, work[0], shares)
         for factor in range(FACTORS):
             for j in range(lanes):
                 effects[factor, j] += shares[factor, j]
 
 
-@stage
+@sequence
 def _finish(
     block: Block,
     start: int,
@@ -237,6 +239,7 @@ def _finish(
     method: int,
     wants_detail: bool,
     special: int,
+    scratch: Floats,
     effects: Floats,
     gap: Floats,
     parts: Floats,
@@ -255,12 +258,14 @@ def _finish(
             work[0, j] = effects[SPREAD, j] + gap[j]
             if block.codes[STATUS, j] != OK:
                 work[1, j] = np.nan
-    _store(block, start, count, effects, work, results)
+    b = slice(start, start + count)
+    for row in range(len(results)):
+        copy(scratch[RESULT_ROWS[row]], results[row, b])
     if wants_detail:
         copy(effects[SPREAD], parts[BASIS_ROW, :count])
         copy(gap, parts[GAP_ROW, :count])
         for row in range(DETAIL_ROWS):
-            copy(parts[row], detail[row, start : start + count])
+            copy(parts[row], detail[row, b])
 
 
 @kernel
@@ -291,14 +296,12 @@ def attribute_many(
     status, flags
         (n,), filled with ``LegStatus`` and ``LegFlag``.
     """
-    block, corners = new_block(), new_corners()
-    part = np.empty((FACTORS, 2, LEG_LANES if method == PATH else 0))
-    effects, parts, work = (
-        new_rows(FACTORS, LEG_LANES),
-        new_rows(DETAIL_ROWS, LEG_LANES),
-        new_rows(WORK_ROWS, LEG_LANES),
-    )
-    gap = np.empty(LEG_LANES)
+    width = min(LEG_LANES, padded(status.size))
+    scratch = np.empty((SCRATCH_ROWS, width))
+    block, corners = block_in(scratch, width), corners_in(scratch[BLOCK_ROWS:])
+    part = np.empty((FACTORS, 2, width if method == PATH else 0))
+    effects, work, parts = scratch[EFFECTS_FROM:], scratch[WORK_FROM:], scratch[PARTS_FROM:]
+    gap = parts[DETAIL_ROWS]
     wanted = _wanted(method, order, wants_detail)
     for start in range(0, status.size, LEG_LANES):
         count = min(LEG_LANES, status.size - start)
@@ -310,13 +313,11 @@ def attribute_many(
             fill_interactions(corners, moves, lanes, parts[INTERACTION_ROW:])
         if wants_detail or method == TAYLOR:
             fill_greek_terms(block, lanes, wants_detail, inputs.right, gap, parts, effects, work)
-        if method == WATERFALL:
-            waterfall(corners, moves, lanes, order, effects)
+        if method in (WATERFALL, ONE_AT_A_TIME):
+            one_by_one(corners, moves, lanes, order, method == WATERFALL, effects)
         elif method == SHAPLEY:
             shapley(corners, moves, block.window[SPREAD, 0], block.window[SPREAD, 1], lanes, work[0], effects)
         elif method == PATH:
             _walk(block, lanes, steps, moves, corners, part, work, effects)
-        elif method == ONE_AT_A_TIME:
-            one_at_a_time(corners, moves, lanes, effects)
-        _finish(block, start, count, method, wants_detail, special, effects, gap, parts, work, results, detail)
+        _finish(block, start, count, method, wants_detail, special, scratch, effects, gap, parts, work, results, detail)
         _store_codes(block.codes, start, count, status, flags)

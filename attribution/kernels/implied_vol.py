@@ -21,7 +21,7 @@ from attribution.kernels._constants import (
     LOGNORMAL_DENOMINATOR,
     LOGNORMAL_NUMERATOR,
 )
-from attribution.kernels._jit import inlined, kernel, stage
+from attribution.kernels._jit import inlined, kernel, sequence, stage
 from attribution.kernels.black import is_positive
 from attribution.kernels.elementary import (
     difference_error,
@@ -30,7 +30,7 @@ from attribution.kernels.elementary import (
     polynomial,
     rough_log1p,
 )
-from attribution.kernels.lanes import LANES, Floats, copy, new_rows, rest
+from attribution.kernels.lanes import LANES, Floats, copy, padded, part
 from attribution.kernels.normal import INV_SQRT_2PI, MILLS_LOWEST, SQRT_2PI, mills_pair
 
 __all__ = ["SOLVE_ROWS", "implied_vol_many", "safe_total_std", "solve_vols", "time_value_of_price"]
@@ -153,7 +153,7 @@ def _finish(
     return left
 
 
-@stage
+@sequence
 def solve_vols(
     value: Floats,
     lesser: Floats,
@@ -200,7 +200,7 @@ def _householder_step(f: float, slope: float, s: float, u: float) -> float:
     return newton * over / under if (over > 0.0) & (under > 0.0) else newton
 
 
-@inlined
+@stage
 def _objective(s: float, distance: float, beta: float, beta_room: float) -> tuple[float, float]:
     """Return a function that rises through 0 at the solution, and its slope.
 
@@ -290,7 +290,7 @@ def _measure(
         value[j] = measured if abs(right[j]) == 1.0 else np.nan
 
 
-@stage
+@sequence
 def _vol_block(
     price: Floats,
     forward: Floats,
@@ -326,17 +326,14 @@ def implied_vol_many(
     volatility: Floats,
 ) -> None:
     """Fill ``volatility``; NaN where the price determines none, or an input is outside its domain."""
-    work = new_rows(5 + SOLVE_ROWS, LANES)
-    whole = volatility.size - volatility.size % LANES
-    for start in range(0, whole, LANES):
-        b = slice(start, start + LANES)
-        _vol_block(
-            price[b], forward[b], strike[b], time_to_expiry[b], right[b], discount_factor[b], volatility[b], work
-        )
-    if whole < volatility.size:
-        last = new_rows(7, LANES)
-        p, f, k = rest(price, whole, last[0]), rest(forward, whole, last[1]), rest(strike, whole, last[2])
-        t, phi = rest(time_to_expiry, whole, last[3]), rest(right, whole, last[4])
-        d = rest(discount_factor, whole, last[5])
-        _vol_block(p, f, k, t, phi, d, last[6, : f.size], work)
-        copy(last[6], volatility[whole:])
+    scratch = np.empty((12 + SOLVE_ROWS, min(LANES, padded(volatility.size))))
+    work, last = scratch[7:], scratch[:7]
+    for start in range(0, volatility.size, LANES):
+        p, f, k = part(price, start, last[0]), part(forward, start, last[1]), part(strike, start, last[2])
+        t, phi = part(time_to_expiry, start, last[3]), part(right, start, last[4])
+        d = part(discount_factor, start, last[5])
+        room = volatility[start : start + LANES]
+        target = room if room.size == LANES else last[6, : f.size]
+        _vol_block(p, f, k, t, phi, d, target, work)
+        if room.size < LANES:
+            copy(target, room)

@@ -2,9 +2,9 @@
 
 Kernels work block by block, in short loops over scratch rows that stay in the first-level cache: one idea
 to a loop. A lane is the place of one option in its block. Whole blocks are read where they stand; what is
-left at the end of the columns is copied and padded to whole vector registers. So every option takes the
-same instructions wherever it stands in whatever batch, and a batch of one gives the same bits as a batch of
-a million (docs/kernels.md §8).
+left at the end of the columns is copied and padded to whole vector registers, by repeating the last option.
+So every option takes the same instructions wherever it stands in whatever batch, and a batch of one gives
+the same bits as a batch of a million (docs/kernels.md §8).
 
 Loops first treat every lane as an ordinary one, mark with NaN those that are not, and count them. Only if
 there are any does a second, scalar loop repair them: absurd inputs do not slow their neighbours down.
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from attribution.kernels._jit import inlined, stage
 
-__all__ = ["LANES", "LEG_LANES", "Floats", "any_differs", "copy", "fill", "new_rows", "padded", "read_only", "rest"]
+__all__ = ["LANES", "LEG_LANES", "Floats", "any_differs", "copy", "fill", "padded", "part", "read_only"]
 
 Floats = NDArray[np.float64]
 
@@ -38,12 +38,6 @@ def padded(count: int) -> int:
     return (count + LANE_MULTIPLE - 1) // LANE_MULTIPLE * LANE_MULTIPLE
 
 
-@stage
-def new_rows(count: int, lanes: int) -> Floats:
-    """Return a table of ``count`` scratch rows, empty."""
-    return np.empty((count, lanes))
-
-
 @inlined
 def read_only(row: Floats, column: Floats) -> Floats:
     """Return a row of scratch, with the type of a column: stages that read either are compiled for one.
@@ -54,13 +48,16 @@ def read_only(row: Floats, column: Floats) -> Floats:
 
 
 @stage
-def rest(column: Floats, start: int, row: Floats) -> Floats:
-    """Copy what a column holds from ``start`` on into ``row``, pad it with NaN, and return that row."""
+def part(column: Floats, start: int, row: Floats) -> Floats:
+    """Return a column's block from ``start`` on, where it stands; the end of a column padded, in ``row``."""
     count = column.size - start
+    if count >= LANES:
+        return column[start : start + LANES]
     for lane in range(count):
         row[lane] = column[start + lane]
+    last = column[column.size - 1]
     for lane in range(count, padded(count)):
-        row[lane] = np.nan
+        row[lane] = last
     return read_only(row[: padded(count)], column)
 
 

@@ -6,22 +6,22 @@ the corners named in the constant beside it (docs/kernels.md §7).
 
 from __future__ import annotations
 
-from attribution.kernels._jit import stage
+from attribution.kernels._jit import sequence, stage
 from attribution.kernels.block import FACTORS, SPOT, SPREAD, TIME, VOL, Moves
-from attribution.kernels.corners import CORNERS, Corners, rise
+from attribution.kernels.corners import CORNERS, Corners
 from attribution.kernels.lanes import Floats, fill
 
 __all__ = [
     "INTERACTIONS",
     "ONE_MOVED",
     "fill_interactions",
-    "one_at_a_time",
+    "one_by_one",
     "shapley",
     "stand_between",
     "wanted_by_waterfall",
-    "waterfall",
 ]
 
+START = 0
 ONE_MOVED = (1 << 0) | (1 << 1) | (1 << 2) | (1 << 4) | (1 << 8)
 """Corners of one at a time: the start, and each factor alone at its end."""
 
@@ -45,62 +45,57 @@ def wanted_by_waterfall(order: tuple[int, int, int, int]) -> int:
 @stage
 def _rise(corners: Corners, moves: Moves, corner: int, bit: int, effect: Floats) -> None:
     """Fill ``effect`` with the change of value when the factor of ``bit`` moves from ``corner``."""
-    low, high = corners.time_value[corner & moves.any], corners.time_value[(corner | bit) & moves.any]
-    low_place, high_place = corners.intrinsic[corner & moves.place], corners.intrinsic[(corner | bit) & moves.place]
+    value, place = corners.time_value, corners.intrinsic
+    low, high = corner & moves.any, (corner | bit) & moves.any
+    low_place, high_place = corner & moves.place, (corner | bit) & moves.place
     for j in range(effect.size):
-        effect[j] = rise(low, high, low_place, high_place, j)
+        effect[j] = (place[high_place, j] - place[low_place, j]) + (value[high, j] - value[low, j])
 
 
 @stage
 def _add_rise(corners: Corners, moves: Moves, corner: int, bit: int, weight: float, effect: Floats) -> None:
     """Add to ``effect`` the weighted change of value when the factor of ``bit`` moves from ``corner``."""
-    low, high = corners.time_value[corner & moves.any], corners.time_value[(corner | bit) & moves.any]
-    low_place, high_place = corners.intrinsic[corner & moves.place], corners.intrinsic[(corner | bit) & moves.place]
+    value, place = corners.time_value, corners.intrinsic
+    low, high = corner & moves.any, (corner | bit) & moves.any
+    low_place, high_place = corner & moves.place, (corner | bit) & moves.place
     for j in range(effect.size):
-        effect[j] += weight * rise(low, high, low_place, high_place, j)
+        effect[j] += weight * ((place[high_place, j] - place[low_place, j]) + (value[high, j] - value[low, j]))
 
 
-@stage
-def waterfall(corners: Corners, moves: Moves, lanes: int, order: tuple[int, int, int, int], effects: Floats) -> None:
-    """Move one factor after the other, in ``order``, each from where the last one left."""
-    corner = 0
+@sequence
+def one_by_one(
+    corners: Corners, moves: Moves, lanes: int, order: tuple[int, int, int, int], stay: bool, effects: Floats
+) -> None:
+    """Move the factors in ``order``: each from where the last one left, or if they do not stay, from the start.
+
+    In the latter case, what they do together is left over.
+    """
+    corner = int(START)  # were it a plain 0, numba would compile _rise for that 0 too
     for factor in order:
         _rise(corners, moves, corner, 1 << factor, effects[factor, :lanes])
-        corner |= 1 << factor
+        corner |= (1 << factor) if stay else 0
 
 
 @stage
-def one_at_a_time(corners: Corners, moves: Moves, lanes: int, effects: Floats) -> None:
-    """Move each factor alone, from the start; what they do together is left over."""
-    for factor in range(FACTORS):
-        _rise(corners, moves, 0, 1 << factor, effects[factor, :lanes])
+def _add_share_of_three(table: Floats, moved: int, bit: int, first: int, second: int, effect: Floats) -> None:
+    """Add the mean over the 6 orders of three factors, the basis standing at its start, of one part of the value.
 
-
-@stage
-def _share_of_three(corners: Corners, moves: Moves, bit: int, first: int, second: int, effect: Floats) -> None:
-    """Fill ``effect`` with the mean over the 6 orders of three factors, the basis standing at its start."""
-    value, place = corners.time_value, corners.intrinsic
-    any_, at = moves.any, moves.place
-    a, a_up = value[0], value[bit & any_]
-    b, b_up = value[first & any_], value[(first | bit) & any_]
-    c, c_up = value[second & any_], value[(second | bit) & any_]
-    d, d_up = value[(first | second) & any_], value[(first | second | bit) & any_]
+    Parameters
+    ----------
+    table
+        That part at the corners, each masked by ``moved``.
+    """
+    up = bit & moved
+    b, b_up = first & moved, (first | bit) & moved
+    c, c_up = second & moved, (second | bit) & moved
+    d, d_up = (first | second) & moved, (first | second | bit) & moved
     for j in range(effect.size):
-        outer = (a_up[j] - a[j]) + (d_up[j] - d[j])
-        inner = (b_up[j] - b[j]) + (c_up[j] - c[j])
-        effect[j] = (2.0 * outer + inner) * (1.0 / 6.0)
-    if bit & at:
-        a, a_up = place[0], place[bit & at]
-        b, b_up = place[first & at], place[(first | bit) & at]
-        c, c_up = place[second & at], place[(second | bit) & at]
-        d, d_up = place[(first | second) & at], place[(first | second | bit) & at]
-        for j in range(effect.size):
-            outer = (a_up[j] - a[j]) + (d_up[j] - d[j])
-            inner = (b_up[j] - b[j]) + (c_up[j] - c[j])
-            effect[j] += (2.0 * outer + inner) * (1.0 / 6.0)
+        outer = (table[up, j] - table[0, j]) + (table[d_up, j] - table[d, j])
+        inner = (table[b_up, j] - table[b, j]) + (table[c_up, j] - table[c, j])
+        effect[j] += (2.0 * outer + inner) * (1.0 / 6.0)
 
 
-@stage
+@sequence
 def _share_of_four(corners: Corners, moves: Moves, factor: int, effect: Floats) -> None:
     """Fill ``effect`` with the mean over all 24 orders of the four factors."""
     bit = 1 << factor
@@ -128,10 +123,16 @@ def shapley(
         Scratch.
     """
     s, v, t = 1 << SPOT, 1 << VOL, 1 << TIME
-    _share_of_three(corners, moves, s, v, t, effects[SPOT, :lanes])
-    _share_of_three(corners, moves, v, s, t, effects[VOL, :lanes])
-    _share_of_three(corners, moves, t, s, v, effects[TIME, :lanes])
-    fill(effects[SPREAD, :lanes], 0.0)
+    three = s | v | t
+    for factor in range(FACTORS):
+        bit, whole = 1 << factor, effects[factor, :lanes]
+        fill(whole, 0.0)
+        if bit & three:
+            others = three ^ bit
+            first = others & -others
+            _add_share_of_three(corners.time_value, moves.any, bit, first, others ^ first, whole)
+            if bit & moves.place:
+                _add_share_of_three(corners.intrinsic, moves.place, bit, first, others ^ first, whole)
     if moves.any & (1 << SPREAD):
         for factor in range(FACTORS):
             _share_of_four(corners, moves, factor, effect[:lanes])
@@ -143,11 +144,12 @@ def shapley(
 @stage
 def stand_between(window: Floats, lanes: int, step: int, steps: int, part: Floats) -> None:
     """Make ``part`` the sub-step ``step`` of ``steps`` of the straight line; exact at the two ends."""
-    for factor in range(FACTORS):
+    since, until = step / steps, (step + 1) / steps
+    for factor in range(len(part)):
         for j in range(lanes):
             first, last = window[factor, 0, j], window[factor, 1, j]
-            part[factor, 0, j] = first + (last - first) * (step / steps)
-            part[factor, 1, j] = last if step + 1 == steps else first + (last - first) * ((step + 1) / steps)
+            part[factor, 0, j] = first + (last - first) * since
+            part[factor, 1, j] = last if step + 1 == steps else first + (last - first) * until
 
 
 @stage

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from attribution.kernels._jit import inlined, stage
+from attribution.kernels._jit import inlined, sequence, stage
 from attribution.kernels.block import (
     PRICE0,
     PRICE1,
@@ -20,7 +20,8 @@ from attribution.kernels.block import (
     Block,
     is_option,
 )
-from attribution.kernels.greeks import WEIGHT, WORK_ROWS, Greeks, State, combine, fill_measures, greeks_one, measures_at
+from attribution.kernels.greek_blocks import WEIGHT, WORK_ROWS, State, fill_measures, measures_at
+from attribution.kernels.greeks import Greeks, combine, greeks_one
 from attribution.kernels.lanes import Floats, read_only
 
 __all__ = ["BASIS", "DELTA", "GREEK_TERMS", "TAYLOR_ROWS", "fill_greek_terms"]
@@ -150,7 +151,7 @@ def _repair(block: Block, state: State, work: Floats, lanes: int, terms: Floats,
             effects[VOL, j], effects[TIME, j] = e.vol_effect, e.time_effect
 
 
-@stage
+@sequence
 def _start_state(block: Block, lanes: int, column: Floats) -> State:
     """Return the start of the window, with the vols implied there; rows of the type of ``column``."""
     legs, window = block.legs, block.window
@@ -166,7 +167,7 @@ def _start_state(block: Block, lanes: int, column: Floats) -> State:
     )
 
 
-@stage
+@sequence
 def fill_greek_terms(
     block: Block,
     lanes: int,

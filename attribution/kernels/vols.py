@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from attribution.kernels._jit import inlined, stage
+from attribution.kernels._jit import inlined, sequence, stage
 from attribution.kernels.black import FARTHEST, is_positive
 from attribution.kernels.block import (
     ABOVE_BOUND,
@@ -116,7 +116,7 @@ def _apply_tick(block: Block, lanes: int, end: int, place: int, corners: Corners
     return dropped
 
 
-@stage
+@sequence
 def _imply_end(block: Block, lanes: int, special: int, end: int, place: int, corners: Corners, work: Floats) -> int:
     """Imply the vols of one end; return on how many lanes there is none."""
     legs, window = block.legs, block.window
@@ -158,7 +158,7 @@ def _borrow(block: Block, lanes: int) -> None:
             window[VOL, 1, j] = 0.0 if none0 and none1 else (vol0 if none1 else vol1)
 
 
-@stage
+@sequence
 def imply_vols(block: Block, lanes: int, special: int, end_place: int, corners: Corners, work: Floats) -> int:
     """Fill the vols the block's own and those the model uses; return how many are missing at either end.
 

@@ -136,3 +136,24 @@ def test_the_effect_of_a_tiny_vol_move(method, right):
     np.testing.assert_allclose(effects.vol, price1 - price0, rtol=1e-6, atol=3e-14)
     assert np.all(effects.spot == 0.0)
     assert np.all(effects.timedecay == 0.0)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.05])
+@pytest.mark.parametrize("method", ["waterfall", "shapley", "path"])
+def test_effects_add_up_beside_a_moving_basis(rng, method, rate):
+    """To the rounding of prices and effects, far out of the money too, where S + b is a large number beside them."""
+    count = 20_000
+    spot, time, vol = rng.uniform(90.0, 110.0, count), rng.uniform(0.05, 1.0, count), rng.uniform(0.1, 0.6, count)
+    strike = spot * np.exp(rng.uniform(-4.0, 4.0, count) * vol * np.sqrt(time))
+    right, basis0, basis1 = rng.choice([-1.0, 1.0], count), *rng.uniform(-1.0, 1.0, (2, count))
+    spot1, time1 = spot * np.exp(rng.normal(0.0, 0.02, count)), time - 0.01
+    price0 = black_greeks(spot, strike, time, vol, right, basis=basis0, rate=rate).price
+    price1 = black_greeks(spot1, strike, time1, 1.05 * vol, right, basis=basis1, rate=rate).price
+    legs = (right, strike, spot, price0, time, spot1, price1, time1)
+    effects = attribute_legs(*legs, basis0=basis0, basis1=basis1, rate=rate, method=method)
+    parts = (effects.spot, effects.vol, effects.timedecay, effects.spread)
+    gross = price0 + price1 + sum(map(np.abs, parts))
+    told = (effects.status == 0) & (gross > 1e-6)
+    assert told.sum() > count // 2
+    assert np.all(np.abs(effects.residual[told]) <= 1e-15 * gross[told])
+    assert np.all(np.abs((price1 - price0 - sum(parts))[told]) <= 4e-15 * gross[told])

@@ -7,6 +7,7 @@ import pytest
 
 from attribution.kernels import _constants, black_price
 from benchmarks.derive_constants import LOWEST, SHIFT, series, series_errors
+from tests.kernels.compiled import from_python
 
 implied_vol = importlib.import_module("attribution.kernels.implied_vol")
 
@@ -38,6 +39,7 @@ def test_the_seed_is_near():
     value = black_price(1.0, strike, 1.0, s, 1)
     usable = (value > 1e-14) & (distance / s - 0.5 * s > -1.25)
     logs = np.log1p((strike - 1.0) / np.where(usable, value, 1.0))
-    seeds = np.array([implied_vol._seed(d, log) for d, log in zip(distance[usable], logs[usable], strict=True)])
+    seed = from_python(implied_vol._seed)
+    seeds = np.array([seed(d, log) for d, log in zip(distance[usable], logs[usable], strict=True)])
     assert usable.sum() > 5000
     assert np.max(np.abs(seeds / s[usable] - 1.0)) <= 4e-6

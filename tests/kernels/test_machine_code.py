@@ -3,10 +3,11 @@
 import importlib
 import re
 
+import numba
 import numpy as np
 import pytest
 
-from attribution.kernels import black, corners, greeks
+from attribution.kernels import black, corners, greek_blocks
 from attribution.kernels.lanes import LANES
 
 implied_vol = importlib.import_module("attribution.kernels.implied_vol")
@@ -21,7 +22,7 @@ def table(count):
 
 
 def state():
-    return greeks.State(*rows(8))
+    return greek_blocks.State(*rows(8))
 
 
 LOOPS = {
@@ -31,10 +32,10 @@ LOOPS = {
     "vol: start": (implied_vol._start, lambda: rows(7)),
     "vol: differ": (implied_vol._differ, lambda: rows(4)),
     "vol: finish": (implied_vol._finish, lambda: rows(9)),
-    "greeks: measure": (greeks._measure, lambda: (state(), table(greeks.WORK_ROWS))),
-    "greeks: weigh": (greeks._weigh, lambda: (state(), table(greeks.WORK_ROWS))),
-    "greeks: first": (greeks._first_greeks, lambda: (state(), table(greeks.WORK_ROWS), *rows(4))),
-    "greeks: cross": (greeks._cross_greeks, lambda: (state(), table(greeks.WORK_ROWS), *rows(4))),
+    "greeks: measure": (greek_blocks._measure, lambda: (state(), table(greek_blocks.WORK_ROWS))),
+    "greeks: weigh": (greek_blocks._weigh, lambda: (state(), table(greek_blocks.WORK_ROWS))),
+    "greeks: first": (greek_blocks._first_greeks, lambda: (state(), table(greek_blocks.WORK_ROWS), *rows(4))),
+    "greeks: cross": (greek_blocks._cross_greeks, lambda: (state(), table(greek_blocks.WORK_ROWS), *rows(4))),
     "corners: measure": (corners._measure, lambda: (table(7), *rows(8), LANES)),
     "corners: value": (corners._value, lambda: (*rows(5), LANES)),
 }
@@ -43,7 +44,7 @@ LOOPS = {
 @pytest.mark.parametrize("name", LOOPS)
 def test_the_loop_is_vectorised(name):
     loop, arguments = LOOPS[name]
-    loop(*arguments())
+    loop.compile(tuple(map(numba.typeof, arguments())))
     assembly = "".join(loop.inspect_asm().values())
     fused = re.findall(r"\bvfn?m(?:add|sub)\d+[ps]d\b.*", assembly)
     if not fused:

@@ -8,9 +8,13 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from attribution.kernels import attribute_legs, black_greeks, black_price, implied_vol
-from attribution.kernels.elementary import exponential, log_ratio
-from attribution.kernels.normal import mills_pair, normal_cdf, normal_density
+from attribution.kernels import attribute_legs, black_greeks, black_price, elementary, implied_vol, normal
+from tests.kernels.compiled import from_python
+
+exponential, log_ratio, mills_pair, normal_cdf, normal_density = map(
+    from_python,
+    (elementary.exponential, elementary.log_ratio, normal.mills_pair, normal.normal_cdf, normal.normal_density),
+)
 
 FACTORS = ("spot", "spread", "vol", "time")
 
