@@ -162,7 +162,7 @@ def _plan(index: int, job: Job, exits: Exits) -> _Plan | AttributionError:
         windows = [wholes[home, part.exit_time] for part in parts[0]]
     except AttributionError as exc:
         return exc
-    return _Plan(job, windows, tasks, None if fills is None else fills)
+    return _Plan(job, windows, tasks, fills)
 
 
 def _whole_window(job: Job, part: Part, exchange: str) -> Window:

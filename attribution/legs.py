@@ -79,12 +79,11 @@ class _Ready(NamedTuple):
 
 def solve(tasks: Sequence[LegTask], model: Model) -> list[LegOutcome | TradeError]:
     """Explain each leg; a price that no leg can have is answered with the :class:`TradeError` it is."""
-    times = _times_to_expiry(tasks, model.clock)
     outcomes: list[LegOutcome | TradeError] = []
     ready: list[_Ready] = []
-    for task, (time0, time1) in zip(tasks, times, strict=True):
+    for task in tasks:
         try:
-            found = _prepare(task, time0, time1, model)
+            found = _prepare(task, *_times_to_expiry(task, model.clock), model)
         except TradeError as exc:
             outcomes.append(exc)
             continue
@@ -93,16 +92,12 @@ def solve(tasks: Sequence[LegTask], model: Model) -> list[LegOutcome | TradeErro
             outcomes.append(found.outcome)
         else:
             outcomes.append(found)
-    _run(ready, model)
-    return outcomes
+    refused = _run(ready, model)
+    return [refused.get(id(outcome), outcome) for outcome in outcomes]
 
 
-def _times_to_expiry(tasks: Sequence[LegTask], clock_name: str) -> list[tuple[float, float]]:
+def _times_to_expiry(task: LegTask, clock_name: str) -> tuple[float, float]:
     """Years of the clock to expiry at both ends; NaN for what never expires and what was not alive."""
-    return [_years_of(task, clock_name) for task in tasks]
-
-
-def _years_of(task: LegTask, clock_name: str) -> tuple[float, float]:
     instrument, window = task.item.leg.instrument, task.window
     if not isinstance(instrument, DATED) or window.phase is not Phase.LIVE:
         return NAN, NAN
@@ -183,16 +178,32 @@ def _ready(outcome: LegOutcome, move: UnderlyingMove, time0: float, time1: float
     return _Ready(outcome, (right, strike, *start, *end, move.basis0, move.basis1, *same))
 
 
-def _run(ready: Sequence[_Ready], model: Model) -> None:
-    """Send all legs through the kernels in one call and hand each its share."""
+def _run(ready: Sequence[_Ready], model: Model) -> dict[int, TradeError]:
+    """Send all legs through the kernels in one call and hand each its share.
+
+    Returned, by the ``id`` of their outcomes: legs whose numbers are too large for the split to hold.
+    """
+    refused: dict[int, TradeError] = {}
     if not ready:
-        return
+        return refused
     columns = np.ascontiguousarray(np.array([leg.row for leg in ready], dtype=np.float64).T)
     table = attribute_columns(columns, method=model.method, order=model.order, steps=model.steps, detail=model.detail)
     details = table.detail.T.tolist() if model.detail else [None] * len(ready)
     shares = zip(table.effects.T.tolist(), table.status.tolist(), table.flags.tolist(), details, strict=True)
     for leg, (effects, status, flags, detail) in zip(ready, shares, strict=True):
-        _take(leg.outcome, effects, LegStatus(status), flags, detail)
+        if status == LegStatus.INVALID_INPUT:
+            refused[id(leg.outcome)] = _too_large(leg)
+        else:
+            _take(leg.outcome, effects, LegStatus(status), flags, detail)
+    return refused
+
+
+def _too_large(leg: _Ready) -> TradeError:
+    """Signs were checked before: what the kernels refuse is what overflows."""
+    _, _, spot0, price0, _, spot1, price1, *_ = leg.row
+    symbol = leg.outcome.task.item.leg.symbol
+    seen = {"spot": (spot0, spot1), "price": (price0, price1)}
+    return TradeError(f"prices of {symbol}", seen, "prices, rates and times whose split a number can hold")
 
 
 def _take(outcome: LegOutcome, effects: list[float], code: LegStatus, flags: int, detail: list[float] | None) -> None:
@@ -203,7 +214,7 @@ def _take(outcome: LegOutcome, effects: list[float], code: LegStatus, flags: int
         outcome.status = Status.NO_START_VOL
         outcome.reasons = (f"no implied vol of {outcome.task.item.leg.symbol} {outcome.task.where(0)}",)
     elif code is not LegStatus.OK:
-        raise AssertionError(f"the kernel refused inputs that were checked: {outcome!r}")
+        raise AssertionError(f"a number was missing and not noticed: {outcome!r}")
     spot, vol, timedecay, spread, _, outcome.vol0, outcome.vol1 = effects
     # "+ 0.0" turns the −0.0 of a short position into a plain zero.
     outcome.spot = position * spot + 0.0

@@ -28,7 +28,10 @@ class Model:
     def growth(self, years: float) -> float:
         """``e^((r − q)T)``: the forward per unit of S + b; 1 where nothing is carried."""
         carry = self.rate - self.dividend_yield
-        return 1.0 if carry == 0.0 or math.isnan(years) else math.exp(carry * years)
+        if carry == 0.0 or math.isnan(years):
+            return 1.0
+        exponent = carry * years
+        return math.exp(exponent) if exponent < 700.0 else math.inf
 
 
 def check_model(model: Model) -> Model:

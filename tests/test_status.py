@@ -430,3 +430,29 @@ def test_flags_come_in_one_order_whatever_the_order_of_the_legs() -> None:
 @pytest.mark.parametrize("flag", list(Flag))
 def test_a_flag_is_its_own_text(flag: Flag) -> None:
     assert str(flag) == flag.value == flag.name.lower()
+
+
+OPENED, CLOSED = "2025-01-27 10:00", "2025-01-27 14:00"
+
+
+def test_numbers_that_overflow_the_split_are_an_invalid_trade_and_stop_no_other() -> None:
+    fine = {"symbol": "TCS_STK___", "entry_time": OPENED, "exit_time": CLOSED, "entry_quantity": 1}
+    fine |= {"entry_price": 4000.0, "exit_price": 4010.0}
+    huge = {**fine, "symbol": "NIFTY_OPT_20250227_CALL_23500", "entry_price": 300.0, "exit_price": 310.0}
+    # The square of such a move is no double: Taylor has no gamma term for it.
+    how: dict[str, Any] = {"spot_prices": {("NIFTY", OPENED): 23400.0, ("NIFTY", CLOSED): 1e300}, "day": False}
+    results = calculate_attribution_for_trades([huge, fine], method="taylor", **how)
+    assert [result["status"] for result in results] == ["invalid_trade", "ok"]
+    assert math.isnan(results[0]["pnl"])
+    assert results[1]["spot_attrib"] == 10.0
+    with pytest.raises(TradeError, match="NIFTY_OPT_20250227_CALL_23500"):
+        calculate_attribution_for_trade(huge, method="taylor", **how)
+
+
+def test_a_rate_beyond_all_growth_is_no_crash() -> None:
+    row = {"symbol": "NIFTY_OPT_20250227_CALL_23500", "entry_time": OPENED, "exit_time": CLOSED, "entry_quantity": 1}
+    row |= {"entry_price": 300.0, "exit_price": 310.0}
+    spots = {("NIFTY", OPENED): 23400.0, ("NIFTY", CLOSED): 23410.0}
+    (result,) = calculate_attribution_for_trades([row], spot_prices=spots, day=False, rate=1e6)
+    assert result["pnl"] == 10.0
+    assert result["flags"] == ("below_intrinsic", "no_vol")
