@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import IntEnum
 from typing import TypeAlias, TypeVar
 
@@ -28,7 +29,7 @@ from attribution.market.quotes import (
 from attribution.market.source import Market, merge_missing
 from attribution.parity import parity_is_sound
 from attribution.symbols import same_expiry_future, underlying_of
-from attribution.trade import Part, PricedLeg, Trade
+from attribution.trade import Part, PricedLeg, StatedPrices, Trade
 from attribution.window import Ending, EndKind, Phase, Window
 
 __all__ = ["LegTask", "What", "gather", "gather_own_prices", "gather_underlyings"]
@@ -105,6 +106,8 @@ def gather(tasks: Sequence[LegTask], market: Market) -> None:
 
 def gather_underlyings(tasks: Sequence[LegTask], market: Market) -> None:
     """Fill in what moves live legs: spots, futures, and what parity needs where there is no future."""
+    for task in tasks:
+        _stated_of_underlying(task)
     _ask_as_of_end(_spots_and_futures(tasks), market)
     if market.asks_parity:
         _parity_prices(tasks, market)
@@ -144,11 +147,57 @@ def _known_exits(tasks: Sequence[LegTask], market: Market) -> None:
 
 
 def _from_row(task: LegTask, end: int) -> None:
-    """The row's own prices are the leg's where there is one leg."""
-    if task.trade.is_combo or task.ending(end).kind is not EndKind.FILL:
+    """The row's own prices are the leg's where there is one leg; else, what it states of the leg."""
+    kind = task.ending(end).kind
+    if kind is EndKind.FILL and not task.trade.is_combo:
+        net = task.trade.exit_price if end else task.trade.entry_price
+        _settle_row_price(task, end, net, PriceKind.FILL)
+    if task.trade.stated is not None and task.lacks(What.PRICE, end):
+        is_mark = end == 1 and kind is EndKind.MARK and task.trade.exit_time is None
+        if kind is EndKind.FILL or is_mark:
+            _settle_stated_leg(task, task.trade.stated, end)
+
+
+def _settle_stated_leg(task: LegTask, stated: StatedPrices, end: int) -> None:
+    place = task.trade.legs.index(task.item)
+    value = stated.legs[place][end]
+    if value is not None:
+        source = f"row leg{place + 1}_{_side(end)}"
+        task.settle(What.PRICE, end, Price(value, source, PriceKind.FILL, task.ending(end).at))
+
+
+def _stated_of_underlying(task: LegTask) -> None:
+    """What the row states of its underlying, at the ends that are the trade's own."""
+    stated = task.trade.stated
+    instrument = task.item.leg.instrument
+    if stated is None or not isinstance(instrument, DATED):
         return
-    net = task.trade.exit_price if end else task.trade.entry_price
-    _settle_row_price(task, end, net, PriceKind.FILL)
+    for end in (0, 1):
+        if not _is_own_end(task, instrument.expires_at, end):
+            continue
+        _settle_stated(task, What.SPOT, end, stated.spot[end])
+        if isinstance(instrument, Option) and task.ending(end).kind is not EndKind.PAYOFF:
+            _settle_stated(task, What.FORWARD, end, stated.forward[end])
+
+
+def _is_own_end(task: LegTask, expires_at: datetime, end: int) -> bool:
+    """Whether an end of the window is the trade's entry, its exit, its mark or its last expiry.
+
+    A session close is none: a trade has many of them.
+    """
+    kind, exit_time = task.ending(end).kind, task.trade.exit_time
+    if kind is EndKind.FILL:
+        # A leg that an order of its own closed at another time ends elsewhere.
+        return end == 0 or task.part.exit_time == exit_time
+    if exit_time is not None:
+        return False
+    return kind is EndKind.MARK or (kind is EndKind.PAYOFF and expires_at == task.trade.last_expiry)
+
+
+def _settle_stated(task: LegTask, what: What, end: int, value: float | None) -> None:
+    if value is not None:
+        source = f"row {what.name.lower()}_{_side(end)}"
+        task.settle(what, end, Price(value, source, PriceKind.GIVEN, task.ending(end).at))
 
 
 def _from_mtm(task: LegTask, end: int) -> None:
@@ -204,6 +253,8 @@ def gather_own_prices(tasks: Sequence[LegTask], market: Market) -> None:
     live = [task for task in tasks if task.window.phase is Phase.LIVE]
     _leg_prices(live, market)
     settled = [task for task in live if task.window.end.kind is EndKind.PAYOFF]
+    for task in settled:
+        _stated_of_underlying(task)
     places: list[tuple[Place, Instrument]] = [
         ((task, What.SPOT, 1), underlying_of(task.item.leg.instrument)) for task in settled
     ]
@@ -229,6 +280,7 @@ def _ask_as_of_end(places: list[tuple[Place, Instrument]], market: Market) -> No
 
     At a close the official one comes first: a price of some other instant of that date is only a stopgap.
     """
+    places = [(p, i) for p, i in places if p[0].lacks(p[1], p[2])]
     _ask(((p, CloseOf(i, p[0].ending(p[2]).session)) for p, i in places if _ends_at_close(p)), market.closes)
     places = [(p, i) for p, i in places if p[0].lacks(p[1], p[2])]
     _ask(((p, PriceAt(i, p[0].ending(p[2]).at)) for p, i in places), market.prices_at)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from attribution.calendars import get_calendar, get_clock, to_epoch_us
 from attribution.errors import TradeError
 from attribution.gather import LegTask, What
-from attribution.instruments import DATED, Option, Style
+from attribution.instruments import DATED, Instrument, Option, Style
 from attribution.kernels import LegDetail
 from attribution.kernels.arrays import attribute_columns
 from attribution.kernels.codes import LegFlag, LegStatus
@@ -23,7 +24,7 @@ from attribution.symbols import is_adjusted
 from attribution.underlying import PlaysSpot, UnderlyingMove, find_move, is_daily
 from attribution.window import EndKind, Phase
 
-__all__ = ["LegOutcome", "payoff_of", "solve"]
+__all__ = ["KERNEL_FLAGS", "LegOutcome", "payoff_of", "solve", "standing_flags"]
 
 NAN = math.nan
 
@@ -60,7 +61,7 @@ _WHYS = {
     Why.UNKNOWN: Status.MISSING_PRICE,
     Why.FAILED: Status.SOURCE_FAILED,
 }
-_FLAGS = {
+KERNEL_FLAGS = {
     int(LegFlag.BELOW_INTRINSIC): Flag.BELOW_INTRINSIC,
     int(LegFlag.ABOVE_BOUND): Flag.ABOVE_BOUND,
     int(LegFlag.VOL_BORROWED): Flag.VOL_BORROWED,
@@ -228,12 +229,8 @@ def _take(outcome: LegOutcome, effects: list[float], code: LegStatus, flags: int
 
 
 def _flags_of(task: LegTask, code: int) -> tuple[Flag, ...]:
-    flags = [flag for bit, flag in _FLAGS.items() if code & bit] if code else []
-    instrument = task.item.leg.instrument
-    if isinstance(instrument, Option) and instrument.style is Style.AMERICAN:
-        flags.append(Flag.AMERICAN_AS_EUROPEAN)
-    if is_adjusted(instrument):
-        flags.append(Flag.ADJUSTED_CONTRACT)
+    flags = [flag for bit, flag in KERNEL_FLAGS.items() if code & bit] if code else []
+    flags += standing_flags(task.item.leg.instrument)
     prices = task.answers[What.PRICE]
     if any(isinstance(a, Price) and a.kind is PriceKind.SETTLEMENT for a in prices):
         flags.append(Flag.SETTLEMENT_AS_CLOSE)
@@ -243,6 +240,17 @@ def _flags_of(task: LegTask, code: int) -> tuple[Flag, ...]:
         flags.append(Flag.FORWARD_FAILED)
     if _provisional(task):
         flags.append(Flag.PROVISIONAL)
+    return tuple(flags)
+
+
+@lru_cache(maxsize=65536)
+def standing_flags(instrument: Instrument) -> tuple[Flag, ...]:
+    """Return what is worth telling of an instrument whatever its prices."""
+    flags = []
+    if isinstance(instrument, Option) and instrument.style is Style.AMERICAN:
+        flags.append(Flag.AMERICAN_AS_EUROPEAN)
+    if is_adjusted(instrument):
+        flags.append(Flag.ADJUSTED_CONTRACT)
     return tuple(flags)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, overload
 
 from attribution.batch import explain, explain_one, job_of, jobs_of
 from attribution.market.given import LegPrices, SpotPrices, market_of
 from attribution.market.source import Broker
 from attribution.model import Model, check_model
+from attribution.tables import Level, NativeFrame, attribute_frame, is_frame, price_frame
 from attribution.trade import Trade
 
 __all__ = ["calculate_attribution_for_trade", "calculate_attribution_for_trades"]
@@ -99,15 +100,33 @@ def calculate_attribution_for_trade(
         An unknown method, order or clock.
     """
     model = check_model(Model(method, tuple(order), steps, clock, rate, dividend_yield, detail, price_tick))
+    if is_frame(spot_prices):
+        spot_prices = price_frame(spot_prices)
     market = market_of(broker, spot_prices, leg_prices, historical_cache)
     job = job_of(Trade.from_row(row), current_time, day=day)
     return explain_one(job, market, model, raise_on_missing=raise_on_missing)
 
 
+@overload
 def calculate_attribution_for_trades(
-    rows: Sequence[object],
+    rows: list[Any] | tuple[Any, ...], broker: Broker | None = None, **options: Any
+) -> list[dict[str, Any]]: ...
+
+
+@overload
+def calculate_attribution_for_trades(
+    rows: NativeFrame, broker: Broker | None = None, **options: Any
+) -> NativeFrame: ...
+
+
+def calculate_attribution_for_trades(
+    rows: Sequence[object] | NativeFrame,
     broker: Broker | None = None,
     *,
+    level: Level = "trade",
+    columns: Mapping[str, str] | None = None,
+    keep: Sequence[str] = (),
+    threads: int | None = None,
     spot_prices: SpotPrices | None = None,
     leg_prices: LegPrices | None = None,
     current_time: object = None,
@@ -122,15 +141,56 @@ def calculate_attribution_for_trades(
     raise_on_missing: bool = False,
     steps: int = 16,
     price_tick: float = 0.0,
-) -> list[dict[str, Any]]:
-    """Split the P&L of each trade of a list; every argument as in :func:`calculate_attribution_for_trade`.
+) -> list[dict[str, Any]] | NativeFrame:
+    """Split the P&L of many trades: a list of rows, or a data frame of pandas, polars or pyarrow.
 
     The results are in the order of ``rows`` and equal, bit for bit, what the single call gives. A row that cannot be
     read or priced keeps its place, with NaN effects, ``status`` and ``reason``; it never stops the others.
-    ``raise_on_missing=True`` raises for missing prices.
+
+    Parameters
+    ----------
+    rows
+        A list gives a list of result dicts. A frame gives a frame of its own kind (a polars lazy frame a lazy one) with
+        the same index and order. Its columns are the fields of a row; the prices of the underlying and of single
+        legs may stand beside them (``spot_entry, spot_exit, forward_entry, forward_exit, leg1_entry, leg1_exit, …``).
+        Naive times are in the zone of the exchange; the result's ``start`` and ``end`` are in UTC.
+    level
+        Of a frame: ``"trade"``, one row each; or ``"leg"``, one row per leg, and one more where a combo gap or fees
+        belong to no leg, so that the rows of a trade add up to it.
+    columns
+        Of a frame: field → column, where they have other names: ``{"entry_time": "opened"}``.
+    keep
+        Columns of the frame that the result carries on, such as a strategy.
+    threads
+        The most threads to work with; the results do not depend on it.
+    spot_prices
+        As in the single call; or a frame with the columns ``symbol, time, price`` and, if needed, ``exchange``: the
+        exact instant counts, else the last one within a minute before (:func:`price_frame` takes another tolerance).
+
+    Every other argument is that of :func:`calculate_attribution_for_trade`; ``raise_on_missing=True`` raises for
+    missing prices.
+
+    Raises
+    ------
+    ValueError
+        A column of the frame is missing, misspelt (the nearest name is told) or of a kind that holds no such thing; or
+        an unknown method, order, clock or level.
     """
     model = check_model(Model(method, tuple(order), steps, clock, rate, dividend_yield, detail, price_tick))
+    if is_frame(spot_prices):
+        spot_prices = price_frame(spot_prices)
     market = market_of(broker, spot_prices, leg_prices, historical_cache)
+    if is_frame(rows):
+        return attribute_frame(
+            *(rows, market, model),
+            level=level,
+            columns=columns,
+            keep=keep,
+            current_time=current_time,
+            day=day,
+            threads=threads,
+            raise_on_missing=raise_on_missing,
+        )
     rows = list(rows)
     jobs = jobs_of(rows, current_time, day=day)
     return explain(jobs, [symbol_of(row) for row in rows], market, model, raise_on_missing=raise_on_missing)

@@ -12,12 +12,47 @@ from attribution.calendars import canonical_exchange, get_calendar
 from attribution.errors import CalendarError, TradeError
 from attribution.fields import as_number, is_absent
 from attribution.instruments import DATED, Leg
-from attribution.symbols import parse_legs
+from attribution.symbols import parse_legs, underlying_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Part", "PricedLeg", "Trade", "as_instant", "row_from_attribution_data"]
+__all__ = [
+    "NUMBER_FIELDS",
+    "OPTIONAL_FIELDS",
+    "REQUIRED_FIELDS",
+    "UNDERLYING_FIELDS",
+    "Part",
+    "PricedLeg",
+    "StatedPrices",
+    "Trade",
+    "as_instant",
+    "leg_fields",
+    "priced_legs",
+    "row_from_attribution_data",
+]
+
+REQUIRED_FIELDS = ("symbol", "entry_time", "entry_quantity")
+"""What every row must hold."""
+
+UNDERLYING_FIELDS = ("spot_entry", "spot_exit", "forward_entry", "forward_exit")
+"""Fields in which a row may state the prices of its underlying at its own two ends."""
+
+_AMOUNTS = ("entry_price", "exit_price", "exit_quantity", "mtm", "multiplier", "commission")
+OPTIONAL_FIELDS = (
+    *("exit_time", *_AMOUNTS, "exchange", "trade_id", "int_order_id", "side", "entry_keys", "exit_keys"),
+    *UNDERLYING_FIELDS,
+)
+"""What a row may hold besides; and of each leg what :func:`leg_fields` names."""
+
+NUMBER_FIELDS = ("entry_quantity", *_AMOUNTS, *UNDERLYING_FIELDS)
+"""The fields that hold numbers."""
+
+
+def leg_fields(place: int) -> tuple[str, str]:
+    """Return the fields in which a row may state the prices of its leg number ``place``, counted from 1."""
+    return f"leg{place}_entry", f"leg{place}_exit"
+
 
 _LONG_SIDES = frozenset({"BUY", "LONG"})
 _SHORT_SIDES = frozenset({"SELL", "SHORT"})
@@ -45,6 +80,19 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class StatedPrices:
+    """Prices that the row itself states, beside those of the trade as a whole. [currency per unit]
+
+    Each pair is (at the entry, at the exit); without an exit the second is the mark, or the settlement value at the
+    last expiry. ``legs`` are in the order of the trade's legs.
+    """
+
+    spot: tuple[float | None, float | None] = (None, None)
+    forward: tuple[float | None, float | None] = (None, None)
+    legs: tuple[tuple[float | None, float | None], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Trade:
     """What a row says, checked: signed quantity, legs, own prices and times (zone-aware)."""
 
@@ -61,6 +109,7 @@ class Trade:
     entry_keys: tuple[str, ...] = ()
     exit_keys: tuple[str, ...] = ()
     label: str | None = None
+    stated: StatedPrices | None = None
 
     @property
     def is_combo(self) -> bool:
@@ -161,7 +210,7 @@ def _read(row: Mapping[str, Any]) -> Trade:
     symbol = _required(row, "symbol", "an instrument or a combo such as 'A?1:B?-1'")
     if not isinstance(symbol, str):
         raise TradeError("symbol", symbol, "text")
-    legs = _legs(symbol, _exchange(row), as_number("multiplier", row.get("multiplier")))
+    legs = priced_legs(symbol, _exchange(row), as_number("multiplier", row.get("multiplier")))
     home = legs[0].leg.instrument.exchange
     quantity = as_number("entry_quantity", _required(row, "entry_quantity", "a signed number of units, + long"))
     if quantity is None or quantity == 0.0:
@@ -187,6 +236,7 @@ def _read(row: Mapping[str, Any]) -> Trade:
         entry_keys=_keys("entry_keys", row.get("entry_keys")),
         exit_keys=_keys("exit_keys", row.get("exit_keys")),
         label=_label(row),
+        stated=_stated(row, legs),
     )
     _check_expiries(trade)
     return trade
@@ -203,7 +253,14 @@ def _exchange(row: Mapping[str, Any]) -> str | None:
 
 
 @lru_cache(maxsize=65536)
-def _legs(symbol: str, exchange: str | None, multiplier: float | None) -> tuple[PricedLeg, ...]:
+def priced_legs(symbol: str, exchange: str | None, multiplier: float | None) -> tuple[PricedLeg, ...]:
+    """Return the legs of a symbol with the multipliers that count; ``exchange`` is canonical.
+
+    Raises
+    ------
+    TradeError
+        The symbol cannot be read, or the multiplier is none, or belongs to legs with different ones.
+    """
     legs = parse_legs(symbol, exchange=exchange)
     if multiplier is None:
         return tuple(PricedLeg(leg, leg.instrument.multiplier) for leg in legs)
@@ -258,6 +315,32 @@ def _label(row: Mapping[str, Any]) -> str | None:
         if not is_absent(value):
             return str(value)
     return None
+
+
+def _stated(row: Mapping[str, Any], legs: tuple[PricedLeg, ...]) -> StatedPrices | None:
+    """Read what the row states of its underlying and of its legs one by one (``leg1_entry``, ``leg1_exit``, …)."""
+    own = [leg_fields(place) for place in range(1, len(legs) + 1)]
+    if not any(field in row for field in UNDERLYING_FIELDS) and not any(a in row or b in row for a, b in own):
+        return None
+    spot0, spot1, forward0, forward1 = (as_number(field, row.get(field)) for field in UNDERLYING_FIELDS)
+    prices = tuple((as_number(a, row.get(a)), as_number(b, row.get(b))) for a, b in own)
+    stated = StatedPrices((spot0, spot1), (forward0, forward1), prices)
+    if len(legs) > 1:
+        _check_common(stated, legs)
+    return stated
+
+
+def _check_common(stated: StatedPrices, legs: tuple[PricedLeg, ...]) -> None:
+    """One column can hold the price of one underlying, and of one delivery."""
+    dated = [leg.leg.instrument for leg in legs if isinstance(leg.leg.instrument, DATED)]
+    for field, values, distinct in (
+        ("spot", stated.spot, {underlying_of(instrument) for instrument in dated}),
+        ("forward", stated.forward, {(underlying_of(instrument), instrument.expiry) for instrument in dated}),
+    ):
+        if len(distinct) > 1 and any(value is not None for value in values):
+            what = "underlyings" if field == "spot" else "underlyings or expiries"
+            allowed = f"absent: the legs have different {what}, whose prices go into spot_prices"
+            raise TradeError(f"{field}_entry, {field}_exit", values, allowed)
 
 
 def _check_expiries(trade: Trade) -> None:

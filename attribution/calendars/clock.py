@@ -19,7 +19,7 @@ from __future__ import annotations
 import datetime as dt
 from bisect import bisect_right
 from functools import cache, cached_property
-from typing import Final, final
+from typing import Final, NamedTuple, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,7 @@ from attribution.calendars.table import LAST_YEAR, WEIGHT_UNITS
 from attribution.errors import CalendarError
 from attribution.units import DAYS_PER_YEAR, SESSIONS_PER_YEAR
 
-__all__ = ["CLOCK_NAMES", "Clock", "get_clock"]
+__all__ = ["CLOCK_NAMES", "Clock", "ClockSpans", "get_clock"]
 
 CLOCK_NAMES: Final = ("sessions", "calendar")
 """The clocks there are; the first is the default everywhere."""
@@ -38,6 +38,19 @@ CLOCK_NAMES: Final = ("sessions", "calendar")
 _NAT = np.iinfo(np.int64).min
 _ORIGIN_US = day_number(dt.date(2024, 1, 1)) * MICROSECONDS_PER_DAY
 """τ = 0 near here, so that τ is small, and its rounding with it, where trades are."""
+
+
+class ClockSpans(NamedTuple):
+    """A clock's table, one element per span. Instants in UTC microseconds, weights in 1/10,000 of a span."""
+
+    start_us: NDArray[np.int64]
+    length_us: NDArray[np.float64]
+    weight: NDArray[np.int64]
+    elapsed: NDArray[np.int64]
+    """Weight of the spans before each."""
+    first_us: int
+    """The first instant that the clock knows."""
+    last_us: int
 
 
 @final
@@ -79,6 +92,12 @@ class Clock:
     def __reduce__(self) -> tuple[object, tuple[str, str]]:
         return get_clock, (self.name, self.exchange)
 
+    @property
+    def spans(self) -> ClockSpans:
+        """The table itself, for compiled code that reads many instants."""
+        columns = (self._span_start_us, self._span_us, self._weight, self._elapsed)
+        return ClockSpans(*columns, self._first_us, self._last_us)
+
     def covers(self, instants: NDArray[np.int64] | int) -> NDArray[np.bool_]:
         """Whether each instant is inside the table; False for NaT."""
         instants_us = _as_int64(instants)
@@ -112,6 +131,10 @@ class Clock:
         whole_t, part_t = self._read_one(t_us)
         whole_e, part_e = self._read_one(expiry_us)
         return ((whole_e - whole_t) / WEIGHT_UNITS + (part_e - part_t)) / self.unit
+
+    def reading(self, instant_us: int) -> tuple[int, float]:
+        """Weight of the spans behind an instant [1/10,000], and of the part of the running one [spans]."""
+        return self._read_one(instant_us)
 
     def _read_one(self, instant_us: int) -> tuple[int, float]:
         if not self._first_us <= instant_us <= self._last_us:

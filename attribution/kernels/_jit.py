@@ -1,10 +1,11 @@
 """How kernels are compiled: every compiler option in one place, with the reason for it.
 
-Nothing compiles and nothing is written to disk at import. Four decorators:
+Nothing compiles and nothing is written to disk at import. Five decorators:
 
 * :func:`inlined` for small scalar helpers, pasted into the loops that use them;
 * :func:`stage` for loops over one block of legs, called from other compiled code;
 * :func:`sequence` for what calls one stage after the other;
+* :func:`exact` for scalar helpers whose every rounding must be that of plain Python;
 * :func:`kernel` for the few functions Python calls. Those alone are kept on disk (:mod:`._cache`), and
   compiled, or loaded from there, at their first call.
 
@@ -28,7 +29,18 @@ from numba.core import event
 
 from attribution.kernels._cache import KernelCache
 
-__all__ = ["BLOCK", "OPTIONS", "cache_folder", "dispatcher", "inlined", "kernel", "on_compile", "sequence", "stage"]
+__all__ = [
+    "BLOCK",
+    "OPTIONS",
+    "cache_folder",
+    "dispatcher",
+    "exact",
+    "inlined",
+    "kernel",
+    "on_compile",
+    "sequence",
+    "stage",
+]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -55,6 +67,12 @@ INNER: dict[str, Any] = {
     "no_cpython_wrapper": True,
 }
 
+EXACT: dict[str, Any] = {
+    **INNER,
+    # Not one operation but those that are written: what plain Python computes beside it, to the same bits.
+    "fastmath": False,
+}
+
 _build_lock = threading.RLock()
 _watchers: list[tuple[Callable[[], object], float]] = []
 
@@ -70,6 +88,11 @@ if hasattr(os, "register_at_fork"):
 def inlined(function: Function) -> Function:
     """Mark a scalar helper that must be pasted into its caller, or the caller's loop stays scalar."""
     return cast(Function, njit(**INNER, forceinline=True)(function))
+
+
+def exact(function: Function) -> Function:
+    """Mark a scalar helper that rounds as plain Python does: nothing in it is fused or reordered."""
+    return cast(Function, njit(**EXACT)(function))
 
 
 def stage(function: Function) -> Function:

@@ -7,7 +7,15 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from attribution.market.cache import cached
-from attribution.market.fixed import CloseTable, LegPriceFunction, LegPriceTable, PriceFunction, PriceTable, SpotValue
+from attribution.market.fixed import (
+    CloseTable,
+    LegPriceFunction,
+    LegPriceTable,
+    PriceColumns,
+    PriceFunction,
+    PriceTable,
+    SpotValue,
+)
 from attribution.market.source import Broker, Market
 
 __all__ = ["LegPrices", "SpotPrices", "market_of"]
@@ -17,9 +25,10 @@ SpotPrices: TypeAlias = (
     | Iterable[Sequence[Any]]
     | Callable[[str, str, datetime], SpotValue]
     | PriceTable
+    | PriceColumns
     | PriceFunction
 )
-"""What ``spot_prices=`` takes; a :class:`PriceTable` built once serves many calls."""
+"""What ``spot_prices=`` takes; a :class:`PriceTable` or :class:`PriceColumns` built once serves many calls."""
 
 LegPrices: TypeAlias = (
     Mapping[str, Any] | Iterable[Sequence[Any]] | Callable[[str, Any], float | None] | LegPriceTable | LegPriceFunction
@@ -41,7 +50,7 @@ def market_of(
     """
     spot = _spot_source(spot_prices)
     legs = _leg_source(leg_prices)
-    table = (spot,) if isinstance(spot, PriceTable) else ()
+    table = (spot,) if isinstance(spot, PriceTable | PriceColumns) else ()
     stated = () if legs is None else (legs,)
     memory = None if historical_cache is None else CloseTable(historical_cache)
     cache = () if memory is None else (memory,)
@@ -61,8 +70,8 @@ def market_of(
     return market.with_broker(cached(broker))
 
 
-def _spot_source(prices: SpotPrices | None) -> PriceTable | PriceFunction | None:
-    if prices is None or isinstance(prices, PriceTable | PriceFunction):
+def _spot_source(prices: SpotPrices | None) -> PriceTable | PriceColumns | PriceFunction | None:
+    if prices is None or isinstance(prices, PriceTable | PriceColumns | PriceFunction):
         return prices
     return PriceFunction(prices) if callable(prices) else PriceTable(prices)
 

@@ -5,6 +5,7 @@ is not a number is a :class:`~attribution.errors.TradeError`, a NaN or None is `
 """
 
 from attribution.market.fixed.closes import CloseTable
+from attribution.market.fixed.columns import PriceColumns
 from attribution.market.fixed.fills import LegPriceFunction, LegPriceTable
 from attribution.market.fixed.functions import PriceFunction
 from attribution.market.fixed.prices import PriceTable
@@ -14,6 +15,7 @@ __all__ = [
     "CloseTable",
     "LegPriceFunction",
     "LegPriceTable",
+    "PriceColumns",
     "PriceFunction",
     "PriceTable",
     "SpotValue",

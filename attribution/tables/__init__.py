@@ -1,0 +1,12 @@
+"""Attribution over data frames: pandas, polars and pyarrow in, the caller's own kind out.
+
+``frames`` and ``making`` know frames; between them there are columns only. ``book`` reads a frame (``facts``: each
+distinct symbol once; ``instants``, ``numbers``), ``engine`` explains it in chunks (``lanes``: windows; ``prices``;
+``split``; ``totals``), and ``results`` and ``leg_results`` lay out what came of it.
+"""
+
+from attribution.tables.api import Level, attribute_frame
+from attribution.tables.frames import NativeFrame, is_frame
+from attribution.tables.price_frame import price_frame
+
+__all__ = ["Level", "NativeFrame", "attribute_frame", "is_frame", "price_frame"]

@@ -1,0 +1,113 @@
+"""The calls over frames, below the public doors: arguments in, a frame out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attribution.calendars import NAT, to_epoch_us
+from attribution.market.remembered import remembered
+from attribution.market.source import Market
+from attribution.model import Model
+from attribution.tables.book import Book, known_leg_fields, read_book
+from attribution.tables.engine import Looks, explain_book
+from attribution.tables.frames import NativeFrame, TradeFrame, match_columns, read_frame
+from attribution.tables.instants import one_instant
+from attribution.tables.leg_results import LegRows
+from attribution.tables.making import make_frame
+from attribution.tables.results import TradeRows
+from attribution.trade import OPTIONAL_FIELDS, REQUIRED_FIELDS
+
+__all__ = ["Level", "attribute_frame"]
+
+Level = Literal["trade", "leg"]
+
+MOST_LEGS = 20
+"""Legs whose own prices a frame may have columns for."""
+
+KNOWN = (*REQUIRED_FIELDS, *OPTIONAL_FIELDS, *known_leg_fields(MOST_LEGS))
+
+
+def attribute_frame(
+    frame: NativeFrame,
+    market: Market,
+    model: Model,
+    *,
+    level: Level = "trade",
+    columns: Mapping[str, str] | None = None,
+    keep: Sequence[str] = (),
+    current_time: object = None,
+    day: bool = True,
+    threads: int | None = None,
+    raise_on_missing: bool = False,
+) -> NativeFrame:
+    """Explain every row of a frame; see :func:`attribution.calculate_attribution_for_trades`."""
+    source = read_trades(frame, columns, keep, level)
+    book = read_book(source, model.clock)
+    wall = datetime.now(UTC)
+    looks = Looks(np.arange(book.size, dtype=np.int64), _now(book, current_time, wall), day, current_time)
+    return explain_looks(
+        book,
+        looks,
+        market,
+        model,
+        level=level,
+        keep=keep,
+        threads=threads,
+        raise_on_missing=raise_on_missing,
+        wall=wall,
+    )
+
+
+def read_trades(frame: NativeFrame, columns: Mapping[str, str] | None, keep: Sequence[str], level: Level) -> TradeFrame:
+    """Read a frame's columns, and check what is asked of them."""
+    if level not in ("trade", "leg"):
+        raise ValueError(f"level={level!r}: must be 'trade' or 'leg'")
+    data, lazy = read_frame(frame)
+    for name in keep:
+        if name not in data.columns:
+            raise ValueError(f"keep={name!r}: the trades have no such column; they have {', '.join(data.columns)}")
+    return TradeFrame(data, match_columns(data.columns, KNOWN, REQUIRED_FIELDS, columns), lazy)
+
+
+def explain_looks(
+    book: Book,
+    looks: Looks,
+    market: Market,
+    model: Model,
+    *,
+    level: Level,
+    keep: Sequence[str],
+    threads: int | None,
+    raise_on_missing: bool,
+    wall: datetime,
+) -> NativeFrame:
+    """Explain looks at a book, and lay the results out as a frame of the caller's kind."""
+    rows = TradeRows(book, looks.size, detail=model.detail) if level == "trade" else LegRows(book, detail=model.detail)
+    explained = explain_book(
+        *(book, looks, remembered(market), model, rows.take),
+        threads=threads,
+        raise_on_missing=raise_on_missing,
+        wall=wall,
+    )
+    if isinstance(rows, TradeRows):
+        made, look = rows.finish(explained), np.arange(looks.size, dtype=np.int64)
+    else:
+        made, look = rows.finish(explained)
+    return make_frame(book.frame, made, looks.row[look], keep)
+
+
+def _now(book: Book, current_time: object, wall: datetime) -> NDArray[np.int64]:
+    """The instant from which each trade is looked at: ``current_time``, else its exit, else the wall's clock."""
+    calendars = book.facts.calendars
+    calendar = book.facts.keys["calendar"][book.key] if book.size else np.empty(0, np.int64)
+    given = np.array([one_instant("current_time", current_time, own) for own in calendars], np.int64)
+    if not calendars or (given == NAT).all():
+        now = np.where(book.exit_us == NAT, to_epoch_us(wall), book.exit_us)
+    else:
+        now = given[calendar]
+    return np.where(book.odd, NAT, now)

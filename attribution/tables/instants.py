@@ -1,0 +1,114 @@
+"""Columns of times as UTC microseconds: each distinct text is read once, a naive time in the zone of its exchange."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attribution.calendars import NAT, ExchangeCalendar, day_table, to_epoch_us
+from attribution.errors import TradeError
+from attribution.tables.factors import combine, factorise
+from attribution.tables.numbers import is_empty
+from attribution.trade import as_instant
+
+__all__ = ["instants_of", "one_instant"]
+
+
+def instants_of(
+    field: str, series: Any, calendar: NDArray[np.int64], calendars: list[ExchangeCalendar]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the instants in a column, and which cells the row's own way must look at.
+
+    Parameters
+    ----------
+    series
+        A narwhals series of datetimes with or without a zone, dates, or texts and objects.
+    calendar, calendars
+        Per row the number of the calendar that a naive time is read by.
+
+    Returns
+    -------
+    tuple
+        UTC microseconds, :data:`NAT` for an empty cell; True where a cell holds no time, or one that falls on a day on
+        which clocks change.
+
+    Raises
+    ------
+    ValueError
+        The column holds numbers, durations or lists.
+    """
+    import narwhals.stable.v2 as nw
+
+    dtype = series.dtype
+    if isinstance(dtype, nw.Datetime) or dtype == nw.Date:
+        local_us = _microseconds(series)
+        if isinstance(dtype, nw.Datetime) and dtype.time_zone is not None:
+            return local_us, np.zeros(local_us.size, np.bool_)
+        return _from_local(local_us, calendar, calendars)
+    if dtype in (nw.String, nw.Object, nw.Categorical, nw.Unknown) or isinstance(dtype, nw.Enum):
+        return _from_cells(field, series, calendar, calendars)
+    if is_empty(series):
+        return np.full(len(series), NAT), np.zeros(len(series), np.bool_)
+    raise ValueError(f"trades: column {series.name!r} ({field}) holds {dtype}; datetimes, dates or texts are needed")
+
+
+def one_instant(field: str, value: object, calendar: ExchangeCalendar) -> int:
+    """Return one instant of the caller's as UTC microseconds; :data:`NAT` where it is none."""
+    instant = as_instant(field, value, calendar.name)
+    return NAT if instant is None else to_epoch_us(instant)
+
+
+def _microseconds(series: Any) -> NDArray[np.int64]:
+    values = np.asarray(series.to_numpy())  # of a column with a zone: its times in UTC
+    # Finer digits are dropped as a datetime drops them: towards the past.
+    unit = np.datetime_data(values.dtype)[0]
+    if unit == "ns":
+        whole = values.view(np.int64)
+        return np.where(whole == NAT, NAT, whole // 1000)
+    return values.astype("datetime64[us]").view(np.int64)
+
+
+def _from_local(
+    local_us: NDArray[np.int64], calendar: NDArray[np.int64], calendars: list[ExchangeCalendar]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    absent = local_us == NAT
+    if len(calendars) == 1:
+        utc_us, told = day_table(calendars[0].name).to_utc(local_us)
+        return utc_us, ~(told | absent)
+    utc_us = np.full(local_us.size, NAT)
+    odd = np.zeros(local_us.size, np.bool_)
+    for number, own in enumerate(calendars):
+        here = np.flatnonzero(calendar == number)
+        utc_us[here], told = day_table(own.name).to_utc(local_us[here])
+        odd[here] = ~(told | absent[here])
+    return utc_us, odd
+
+
+def _from_cells(
+    field: str, series: Any, calendar: NDArray[np.int64], calendars: list[ExchangeCalendar]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Texts and objects: the distinct ones as the single call reads them."""
+    factor = factorise(series)
+    if len(calendars) == 1:
+        number, members = factor.codes, [np.arange(len(factor.values))]
+        exchanges = np.zeros(len(factor.values), np.int64)
+    else:
+        number, members = combine([(factor.codes, len(factor.values)), (calendar, len(calendars))])
+        exchanges = members[1]
+    told = [
+        _cell(field, None if code < 0 else factor.values[code], calendars[exchange])
+        for code, exchange in zip(members[0].tolist(), exchanges.tolist(), strict=True)
+    ]
+    # One more for the empty cells, whose code is −1 and so the last.
+    values = np.array([*(NAT if us is None else us for us in told), NAT], np.int64)
+    bad = np.array([*(us is None for us in told), False])
+    return values[number], bad[number]
+
+
+def _cell(field: str, value: object, calendar: ExchangeCalendar) -> int | None:
+    try:
+        return one_instant(field, value, calendar)
+    except TradeError:
+        return None
