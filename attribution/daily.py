@@ -3,29 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, overload
 
-from attribution.batch import Job, end_of_trade, explain, read_trade
-from attribution.calendars import ExchangeCalendar, get_calendar
+from attribution.batch import Job, explain, read_trade
+from attribution.calendars import get_calendar
 from attribution.errors import AttributionError
-from attribution.market.given import LegPrices, SpotPrices, market_of
+from attribution.lifetime import jobs_by_day
+from attribution.market.given import LegPrices, SpotPrices
 from attribution.market.source import Broker
 from attribution.model import Model, check_model
-from attribution.parts import Exits, closed_by_keys
-from attribution.single import DEFAULT_ORDER, symbol_of
+from attribution.parts import closed_by_keys
+from attribution.single import DEFAULT_ORDER, market_for, symbol_of
+from attribution.tables import Level, NativeFrame, attribute_frame_daily, is_frame
 from attribution.trade import Trade, as_instant
-from attribution.window import end_of_day, fill_session
 
 __all__ = ["attribute_daily"]
 
 
+@overload
 def attribute_daily(
-    rows: Sequence[object],
+    rows: list[Any] | tuple[Any, ...], start: object = None, end: object = None, **options: Any
+) -> list[dict[str, Any]]: ...
+
+
+@overload
+def attribute_daily(rows: NativeFrame, start: object = None, end: object = None, **options: Any) -> NativeFrame: ...
+
+
+def attribute_daily(
+    rows: Sequence[object] | NativeFrame,
     start: object = None,
     end: object = None,
     *,
     broker: Broker | None = None,
+    level: Level = "trade",
+    columns: Mapping[str, str] | None = None,
+    keep: Sequence[str] = (),
+    threads: int | None = None,
     spot_prices: SpotPrices | None = None,
     leg_prices: LegPrices | None = None,
     current_time: object = None,
@@ -39,29 +54,39 @@ def attribute_daily(
     raise_on_missing: bool = False,
     steps: int = 16,
     price_tick: float = 0.0,
-) -> list[dict[str, Any]]:
+) -> list[dict[str, Any]] | NativeFrame:
     """Split the P&L of each trade on each session of its life; the days add up to the trade.
 
     Parameters
     ----------
     rows
-        Trades, as in :func:`~attribution.calculate_attribution_for_trade`.
+        Trades, as in :func:`~attribution.calculate_attribution_for_trades`: a list, or a data frame.
     start, end
         First and last day to explain (dates or text); None: from the entry, and to the exit or the last
         expiry of a trade, else to ``current_time``.
     current_time
         The instant beyond which nothing is known; None: now. The other arguments are those of the single
-        call.
+        call; ``level``, ``columns``, ``keep`` and ``threads``, for frames, those of the call for many.
 
     Returns
     -------
-    list of dict
+    list of dict, or frame
         In the order of ``rows``, then of sessions; each is a result with its ``session`` and ``row`` (the place of its
-        trade in ``rows``). A trade without a session in the range has none; a row that cannot be read has one, with
+        trade in ``rows``). Of a frame, a frame of its kind, one row each, whose column ``row`` is that place. A trade without a session in the range has none; a row that cannot be read has one, with
         its status and reason.
     """
     model = check_model(Model(method, tuple(order), steps, clock, rate, dividend_yield, detail, price_tick))
-    market = market_of(broker, spot_prices, leg_prices, historical_cache)
+    market = market_for(broker, spot_prices, leg_prices, historical_cache)
+    if is_frame(rows):
+        return attribute_frame_daily(
+            *(rows, market, model, start, end),
+            level=level,
+            columns=columns,
+            keep=keep,
+            current_time=current_time,
+            threads=threads,
+            raise_on_missing=raise_on_missing,
+        )
     rows = list(rows)
     places: list[int] = []
     jobs: list[Job | AttributionError] = []
@@ -69,7 +94,7 @@ def attribute_daily(
     nows = {i: _now(trade, current_time) for i, trade in enumerate(trades) if isinstance(trade, Trade)}
     exits = closed_by_keys([(trades[i], now) for i, now in nows.items()], market)  # type: ignore[misc]
     for place, trade in enumerate(trades):
-        own = [trade] if isinstance(trade, AttributionError) else _jobs_by_day(trade, start, end, nows[place], exits)
+        own = [trade] if isinstance(trade, AttributionError) else jobs_by_day(trade, start, end, nows[place], exits)
         places += [place] * len(own)
         jobs += own
     symbols = [symbol_of(rows[place]) for place in places]
@@ -83,23 +108,3 @@ def _now(trade: Trade, current_time: object) -> datetime:
     """The instant beyond which nothing is known of a trade."""
     calendar = get_calendar(trade.legs[0].leg.instrument.exchange)
     return as_instant("current_time", current_time, calendar.name) or datetime.now(UTC).astimezone(calendar.zone)
-
-
-def _jobs_by_day(trade: Trade, start: object, end: object, now: datetime, exits: Exits) -> list[Job | AttributionError]:
-    calendar = get_calendar(trade.legs[0].leg.instrument.exchange)
-    asked_first, asked_last = _as_date("start", start, calendar), _as_date("end", end, calendar)
-    try:
-        first = fill_session(calendar, trade.entry_time).date
-        last = calendar.session_at(now).date
-        ends = end_of_trade(trade, exits, now)
-        if ends is not None:
-            last = min(last, fill_session(calendar, ends).date)
-        sessions = calendar.sessions_between(max(first, asked_first or first), min(last, asked_last or last))
-    except AttributionError as exc:
-        return [exc]
-    return [Job(trade, min(end_of_day(session), now), day=True) for session in sessions]
-
-
-def _as_date(field: str, value: object, calendar: ExchangeCalendar) -> date | None:
-    instant = as_instant(field, value, calendar.name)
-    return None if instant is None else instant.date()

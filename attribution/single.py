@@ -7,7 +7,7 @@ from typing import Any, overload
 
 from attribution.batch import explain, explain_one, job_of, jobs_of
 from attribution.market.given import LegPrices, SpotPrices, market_of
-from attribution.market.source import Broker
+from attribution.market.source import Broker, Market
 from attribution.model import Model, check_model
 from attribution.tables import Level, NativeFrame, attribute_frame, is_frame, price_frame
 from attribution.trade import Trade
@@ -100,9 +100,7 @@ def calculate_attribution_for_trade(
         An unknown method, order or clock.
     """
     model = check_model(Model(method, tuple(order), steps, clock, rate, dividend_yield, detail, price_tick))
-    if is_frame(spot_prices):
-        spot_prices = price_frame(spot_prices)
-    market = market_of(broker, spot_prices, leg_prices, historical_cache)
+    market = market_for(broker, spot_prices, leg_prices, historical_cache)
     job = job_of(Trade.from_row(row), current_time, day=day)
     return explain_one(job, market, model, raise_on_missing=raise_on_missing)
 
@@ -177,9 +175,7 @@ def calculate_attribution_for_trades(
         an unknown method, order, clock or level.
     """
     model = check_model(Model(method, tuple(order), steps, clock, rate, dividend_yield, detail, price_tick))
-    if is_frame(spot_prices):
-        spot_prices = price_frame(spot_prices)
-    market = market_of(broker, spot_prices, leg_prices, historical_cache)
+    market = market_for(broker, spot_prices, leg_prices, historical_cache)
     if is_frame(rows):
         return attribute_frame(
             *(rows, market, model),
@@ -194,6 +190,17 @@ def calculate_attribution_for_trades(
     rows = list(rows)
     jobs = jobs_of(rows, current_time, day=day)
     return explain(jobs, [symbol_of(row) for row in rows], market, model, raise_on_missing=raise_on_missing)
+
+
+def market_for(
+    broker: Broker | None,
+    spot_prices: SpotPrices | NativeFrame | None,
+    leg_prices: LegPrices | None,
+    historical_cache: Mapping[Any, Any] | None,
+) -> Market:
+    """Return the market of a call, whose prices may be a data frame."""
+    prices = price_frame(spot_prices) if is_frame(spot_prices) else spot_prices
+    return market_of(broker, prices, leg_prices, historical_cache)
 
 
 def symbol_of(row: object) -> object:

@@ -1,12 +1,13 @@
 """How kernels are compiled: every compiler option in one place, with the reason for it.
 
-Nothing compiles and nothing is written to disk at import. Five decorators:
+Nothing compiles and nothing is written to disk at import. The decorators:
 
 * :func:`inlined` for small scalar helpers, pasted into the loops that use them;
 * :func:`stage` for loops over one block of legs, called from other compiled code;
 * :func:`sequence` for what calls one stage after the other;
 * :func:`exact` for scalar helpers whose every rounding must be that of plain Python;
-* :func:`kernel` for the few functions Python calls. Those alone are kept on disk (:mod:`._cache`), and
+* :func:`kernel` for the few functions Python calls, and :func:`lean_kernel` for those that allocate nothing. They
+  alone are kept on disk (:mod:`._cache`), and
   compiled, or loaded from there, at their first call.
 
 A kernel is compiled for the types of its first call. The door passes inputs as read-only arrays always,
@@ -71,7 +72,11 @@ EXACT: dict[str, Any] = {
     **INNER,
     # Not one operation but those that are written: what plain Python computes beside it, to the same bits.
     "fastmath": False,
+    # Nothing is allocated, so no references need be counted: at every access to a column they would be.
+    "_nrt": False,
 }
+
+LEAN: dict[str, Any] = {**OPTIONS, "_nrt": False}
 
 _build_lock = threading.RLock()
 _watchers: list[tuple[Callable[[], object], float]] = []
@@ -92,7 +97,7 @@ def inlined(function: Function) -> Function:
 
 def exact(function: Function) -> Function:
     """Mark a scalar helper that rounds as plain Python does: nothing in it is fused or reordered."""
-    return cast(Function, njit(**EXACT)(function))
+    return cast(Function, njit(**EXACT, forceinline=True)(function))
 
 
 def stage(function: Function) -> Function:
@@ -111,13 +116,22 @@ def sequence(function: Function) -> Function:
 
 def kernel(function: Callable[..., None]) -> Callable[..., None]:
     """Mark a function called from Python; compiled, or loaded from the cache, at its first call."""
+    return _on_first_call(function, lean=False)
+
+
+def lean_kernel(function: Callable[..., None]) -> Callable[..., None]:
+    """Mark a kernel that allocates nothing: it calls :func:`exact` helpers with whole tables at no cost."""
+    return _on_first_call(function, lean=True)
+
+
+def _on_first_call(function: Callable[..., None], *, lean: bool) -> Callable[..., None]:
     ready: Callable[..., None] | None = None
 
     @functools.wraps(function)
     def compiled(*arguments: Any) -> None:
         nonlocal ready
         if ready is None:
-            ready = _prepare(function, arguments)
+            ready = _prepare(function, arguments, lean=lean)
         ready(*arguments)
 
     return compiled
@@ -130,19 +144,19 @@ def dispatcher(function: Callable[..., Any]) -> Any:
 
 
 @functools.cache
-def _dispatcher(function: Callable[..., Any]) -> Any:
-    built = njit(**OPTIONS)(function)
+def _dispatcher(function: Callable[..., Any], *, lean: bool = False) -> Any:
+    built = njit(**(LEAN if lean else OPTIONS))(function)
     with suppress(RuntimeError):  # no folder to keep it in is writable: compile anew in each process
         built._cache = KernelCache(function)
     return built
 
 
-def _prepare(function: Callable[..., None], arguments: tuple[Any, ...]) -> Callable[..., None]:
+def _prepare(function: Callable[..., None], arguments: tuple[Any, ...], *, lean: bool) -> Callable[..., None]:
     """Compile a kernel for the types of these arguments, or load it."""
     with _build_lock, ExitStack() as watching:
         for callback, after in _watchers:
             watching.enter_context(_told(callback, after))
-        built = _dispatcher(function)
+        built = _dispatcher(function, lean=lean)
         built.compile(tuple(map(numba.typeof, arguments)))
     return cast(Callable[..., None], built)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from attribution.kernels._jit import kernel
+from attribution.kernels._jit import lean_kernel
 from attribution.kernels.results import Integers
 
 __all__ = ["last_before_many"]
 
 
-@kernel
+@lean_kernel
 def last_before_many(
     first: Integers, times_us: Integers, tolerance_us: int, series: Integers, at_us: Integers, found: Integers
 ) -> None:

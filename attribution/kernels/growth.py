@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from attribution.kernels._jit import exact, kernel
+from attribution.kernels._jit import exact, lean_kernel
 from attribution.kernels.results import Floats
 
 __all__ = ["growth_many"]
@@ -21,7 +21,7 @@ def _growth(years: float, carry: float) -> float:
     return math.exp(exponent) if exponent < 700.0 else math.inf
 
 
-@kernel
+@lean_kernel
 def growth_many(years: Floats, carry: float, growth: Floats) -> None:
     """Fill ``growth`` from times to expiry [yr] and a carry [per year]."""
     for k in range(years.size):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from attribution.kernels._jit import exact, kernel
+from attribution.kernels._jit import exact, lean_kernel
 from attribution.kernels.results import Floats, Integers
 from attribution.kernels.windows import FILL, LIVE, MARK, NAT, PAYOFF, Bytes, LegWindows, TradeWindows
 
@@ -188,7 +188,7 @@ def _report_window(k: int, first: int, last: int, trades: TradeWindows, windows:
     return alive
 
 
-@kernel
+@lean_kernel
 def add_up_many(
     first_leg: Integers,
     exit_us: Integers,
@@ -230,7 +230,7 @@ def _residual(pnl: float, spot: float, vol: float, timedecay: float, spread: flo
     return pnl - (spot + vol + timedecay + spread) + 0.0
 
 
-@kernel
+@lean_kernel
 def sum_legs_many(first_leg: Integers, values: Floats, totals: Floats, partials: Floats) -> None:
     """Add each row of ``values`` (terms, legs) up to ``totals`` (terms, trades)."""
     for k in range(first_leg.size - 1):

@@ -1,8 +1,8 @@
 """Windows of many trades at once: which instants each leg is explained between, and the years to its expiry there.
 
 The rule is that of :mod:`attribution.window`, which has it in words; here it is spelled for whole columns of instants
-(int64 UTC microseconds), and a test holds the two to each other on random trades. What the rule cannot place (an
-instant outside the calendar, an exit before the entry, an entry after the expiry) is marked as refused.
+(int64 UTC microseconds), and a test holds the two to each other on random trades. A trade with an instant outside the
+calendar is refused.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from attribution.kernels._jit import exact, kernel
+from attribution.kernels._jit import exact, lean_kernel
 from attribution.kernels.results import Floats, Integers
 
 __all__ = ["NAT", "End", "LegWindows", "Life", "TradeWindows", "WindowTables", "windows_many"]
@@ -176,7 +176,7 @@ def _whole_window(
     """Write the window of trade ``k``; return the session and whether the very close of its end, −1 if refused."""
     session, opened = _session_at(tables, now), _fill_session(tables, entry)
     closed = -1 if leave == NAT else _fill_session(tables, leave)
-    if session < 0 or opened < 0 or (leave != NAT and (closed < 0 or leave < entry)):
+    if session < 0 or opened < 0 or (leave != NAT and closed < 0):
         return -1, False
 
     start, start_kind, start_session, start_at_close = entry, FILL, opened, entry == tables.close_us[opened]
@@ -226,7 +226,7 @@ def _clip(
         legs.end_day[j], legs.end_at_close[j] = expiry_day, False
 
 
-@kernel
+@lean_kernel
 def windows_many(
     tables: WindowTables,
     entry_us: Integers,
@@ -258,20 +258,15 @@ def windows_many(
         legs_from, legs_to = first_leg[k], first_leg[k + 1]
         entry = entry_us[k]
         last_day = np.int64(-1)
-        entry_day = _day_at(tables, entry)
-        late = False
         dated = True
         for j in range(legs_from, legs_to):
             if expires_us[j] == NAT:
                 dated = False
             else:
                 last_day = max(last_day, expiry_day[j])
-                late |= entry_day > expiry_day[j]
         if not dated:
             last_day = np.int64(-1)
         trades.refused[k] = 1
-        if late or entry_day < 0:
-            continue
         end_session, at_close = _whole_window(tables, k, entry, exit_us[k], now_us[k], day, last_day, trades)
         if end_session < 0:
             continue

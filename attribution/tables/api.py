@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attribution.calendars import NAT, to_epoch_us
-from attribution.market.remembered import remembered
+from attribution.market.remembered import RememberedMarket, remembered
 from attribution.market.source import Market
 from attribution.model import Model
 from attribution.tables.book import Book, known_leg_fields, read_book
@@ -85,11 +85,15 @@ def explain_looks(
     threads: int | None,
     raise_on_missing: bool,
     wall: datetime,
+    tell_row: bool = False,
 ) -> NativeFrame:
-    """Explain looks at a book, and lay the results out as a frame of the caller's kind."""
+    """Explain looks at a book, and lay the results out as a frame of the caller's kind.
+
+    ``tell_row`` adds the column ``row``, the place of each trade in the frame.
+    """
     rows = TradeRows(book, looks.size, detail=model.detail) if level == "trade" else LegRows(book, detail=model.detail)
     explained = explain_book(
-        *(book, looks, remembered(market), model, rows.take),
+        *(book, looks, _remembered(market), model, rows.take),
         threads=threads,
         raise_on_missing=raise_on_missing,
         wall=wall,
@@ -98,13 +102,18 @@ def explain_looks(
         made, look = rows.finish(explained), np.arange(looks.size, dtype=np.int64)
     else:
         made, look = rows.finish(explained)
-    return make_frame(book.frame, made, looks.row[look], keep)
+    row = looks.row[look]
+    return make_frame(book.frame, {"row": row, **made} if tell_row else made, row, keep)
+
+
+def _remembered(market: Market) -> RememberedMarket:
+    return market if isinstance(market, RememberedMarket) else remembered(market)
 
 
 def _now(book: Book, current_time: object, wall: datetime) -> NDArray[np.int64]:
     """The instant from which each trade is looked at: ``current_time``, else its exit, else the wall's clock."""
     calendars = book.facts.calendars
-    calendar = book.facts.keys["calendar"][book.key] if book.size else np.empty(0, np.int64)
+    calendar = book.facts.keys["calendar"][book.key]
     given = np.array([one_instant("current_time", current_time, own) for own in calendars], np.int64)
     if not calendars or (given == NAT).all():
         now = np.where(book.exit_us == NAT, to_epoch_us(wall), book.exit_us)

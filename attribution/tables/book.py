@@ -74,12 +74,11 @@ def read_book(frame: TradeFrame, clock: str) -> Book:
             if wrong is not None:
                 odd |= wrong
     key, facts = _read_keys(frame, symbols, numbers.get("multiplier"), clock)
-    keys = facts.keys[key] if key.size else facts.keys[:0]
-    odd |= keys["odd"]
-    entry_us, exit_us, wrong_time = _times(frame, keys["calendar"], facts)
+    odd |= facts.keys["odd"][key]
+    entry_us, exit_us, wrong_time = _times(frame, facts.keys["calendar"][key], facts)
     odd |= wrong_time
     book = Book(frame, facts, key, entry_us, exit_us, numbers, symbols, odd)
-    book.odd |= _is_odd_trade(book, keys)
+    book.odd |= _is_odd_trade(book)
     return book
 
 
@@ -121,21 +120,24 @@ def _times(
     return entry_us, exit_us, wrong | wrong_exit | (entry_us == NAT)
 
 
-def _is_odd_trade(book: Book, keys: NDArray[np.void]) -> NDArray[np.bool_]:
+def _is_odd_trade(book: Book) -> NDArray[np.bool_]:
     quantity = book.numbers["entry_quantity"]
     odd = ~(np.abs(quantity) > 0.0)
+    odd |= book.entry_us >= book.facts.keys["too_late_us"][book.key]
+    odd |= (book.exit_us != NAT) & (book.exit_us < book.entry_us)
     exit_quantity = book.numbers.get("exit_quantity")
     if exit_quantity is not None:
         closed = book.exit_us != NAT
         whole = np.isnan(exit_quantity) | np.where(closed, -exit_quantity == quantity, exit_quantity == 0.0)
         odd |= ~whole
     for field, shared in (("spot", "shares_underlying"), ("forward", "shares_delivery")):
-        if not keys[shared].all():
+        shares = book.facts.keys[shared]
+        if not shares.all():
             columns = [
                 book.numbers[name] for name in UNDERLYING_FIELDS if name.startswith(field) and name in book.numbers
             ]
             for column in columns:
-                odd |= ~keys[shared] & ~np.isnan(column)
+                odd |= ~shares[book.key] & ~np.isnan(column)
     if "side" in book.frame:
         odd |= _contradicts(factorise(book.frame.series("side")), quantity)
     return odd | _names_orders(book)

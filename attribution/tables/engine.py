@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -48,6 +48,8 @@ class Looks:
     now_us: NDArray[np.int64]
     day: bool
     current_time: object = None
+    failed: Mapping[int, AttributionError] = field(default_factory=dict)
+    """Looks that failed before they began."""
 
     @property
     def size(self) -> int:
@@ -117,7 +119,7 @@ def _spans(book: Book, looks: Looks, odd: NDArray[np.bool_]) -> Iterator[NDArray
         for start in range(0, looks.size, CHUNK):
             yield np.arange(start, min(start + CHUNK, looks.size), dtype=np.int64)
         return
-    calendar = book.facts.keys["calendar"][book.key[looks.row]] if looks.size else np.empty(0, np.int64)
+    calendar = book.facts.keys["calendar"][book.key[looks.row]]
     for number in range(len(book.facts.calendars)):
         own = np.flatnonzero(~odd & (calendar == number))
         for start in range(0, own.size, CHUNK):
@@ -152,7 +154,7 @@ def _explain_singly(
 
 
 def _job(row: dict[str, Any], look: int, looks: Looks, wall: datetime) -> Job | AttributionError:
-    trade = read_trade(row)
+    trade = looks.failed[look] if look in looks.failed else read_trade(row)
     if isinstance(trade, AttributionError):
         return trade
     now_us = int(looks.now_us[look])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from attribution.calendars import (
 )
 from attribution.calendars.instants import day_number
 from attribution.errors import AttributionError, CalendarError
-from attribution.instruments import DATED, Instrument, Option, Settlement
+from attribution.instruments import DATED, Future, Instrument, Option, Settlement
 from attribution.legs import standing_flags
 from attribution.status import Flag
 from attribution.symbols import same_expiry_future, underlying_of
@@ -34,6 +35,9 @@ FLAG_BIT = {flag: 1 << rank for rank, flag in enumerate(Flag)}
 NONE = -1
 """The number of no instrument."""
 
+NEVER = int(np.iinfo(np.int64).max)
+"""An instant that does not come."""
+
 
 KEY = np.dtype(
     [
@@ -43,9 +47,12 @@ KEY = np.dtype(
         ("shares_underlying", np.bool_),
         ("shares_delivery", np.bool_),
         ("last_expiry_us", np.int64),
+        ("too_late_us", np.int64),
     ]
 )
-"""What a distinct symbol says; ``odd``: its rows go the row's way, which says what is wrong with them."""
+"""What a distinct symbol says. ``last_expiry_us``: NAT where a leg never expires; ``too_late_us``: from which instant on
+nobody can enter it, the end of the day on which its first leg expires. ``odd``: its rows go the row's way, which says what is
+wrong with them."""
 
 LEG = np.dtype(
     [
@@ -71,9 +78,9 @@ LEG = np.dtype(
 class Facts:
     """Distinct symbols ("keys") and their legs: ``legs[first_leg[k]:first_leg[k + 1]]`` are those of key k."""
 
-    keys: NDArray[np.void]
+    keys: Mapping[str, NDArray[Any]]
     first_leg: NDArray[np.int64]
-    legs: NDArray[np.void]
+    legs: Mapping[str, NDArray[Any]]
     items: list[PricedLeg]
     calendars: list[ExchangeCalendar]
     instruments: list[Instrument]
@@ -110,20 +117,25 @@ def read_facts(keys: Sequence[tuple[object, object, float | None]], clock: str) 
         found = _readable(symbol, exchange, multiplier)
         rows = None if found is None else _leg_rows(found, clock, instruments)
         if found is None or rows is None:
-            key_rows.append((True, 0, 1.0, True, True, NAT))
+            key_rows.append((True, 0, 1.0, True, True, NAT, NEVER))
         else:
             key_rows.append((False, calendars.of(found[0].leg.instrument.exchange), *_common(found)))
             leg_rows += rows
             items += found
         first_leg.append(len(items))
     return Facts(
-        np.array(key_rows, KEY),
+        _columns(key_rows, KEY),
         np.array(first_leg, np.int64),
-        np.array(leg_rows, LEG),
+        _columns(leg_rows, LEG),
         items,
         [get_calendar(str(name)) for name in calendars.numbers],
         list(instruments.numbers),  # type: ignore[arg-type]
     )
+
+
+def _columns(rows: list[tuple[object, ...]], dtype: np.dtype[np.void]) -> dict[str, NDArray[Any]]:
+    table = np.array(rows, dtype)
+    return {name: np.ascontiguousarray(table[name]) for name in dtype.names or ()}
 
 
 def _readable(symbol: object, exchange: object, multiplier: float | None) -> tuple[PricedLeg, ...] | None:
@@ -132,8 +144,8 @@ def _readable(symbol: object, exchange: object, multiplier: float | None) -> tup
     return _legs_of(symbol, exchange or None, multiplier)
 
 
-def _common(legs: tuple[PricedLeg, ...]) -> tuple[float, bool, bool, int]:
-    """Common multiplier, whether the legs share an underlying and a delivery, and the last expiry."""
+def _common(legs: tuple[PricedLeg, ...]) -> tuple[float, bool, bool, int, int]:
+    """The rest of a :data:`KEY` row."""
     first = legs[0].multiplier
     common = first if all(leg.multiplier == first for leg in legs) else 1.0
     dated = [leg.leg.instrument for leg in legs if isinstance(leg.leg.instrument, DATED)]
@@ -142,7 +154,14 @@ def _common(legs: tuple[PricedLeg, ...]) -> tuple[float, bool, bool, int]:
     last = NAT
     if len(dated) == len(legs):
         last = max(to_epoch_us(instrument.expires_at) for instrument in dated)
-    return common, len(underlyings) <= 1, len(deliveries) <= 1, last
+    too_late = min((_end_of_day(instrument) for instrument in dated), default=NEVER)
+    return common, len(underlyings) <= 1, len(deliveries) <= 1, last, too_late
+
+
+def _end_of_day(instrument: Future | Option) -> int:
+    days = day_table(instrument.exchange)
+    place = day_number(instrument.expires_at.date()) - days.first_day
+    return int(days.midnight_us[place + 1])
 
 
 def _leg_rows(legs: tuple[PricedLeg, ...], clock: str, instruments: _Numbering) -> list[tuple[object, ...]] | None:

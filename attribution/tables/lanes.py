@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,17 +32,21 @@ class Lanes:
     row: NDArray[np.int64] | None
     trades: TradeWindows
     windows: LegWindows
+    facts: dict[str, NDArray[Any]] = field(default_factory=dict)
+    """What was asked of the legs so far."""
 
     @property
     def size(self) -> int:
         """Number of lanes."""
         return self.leg.size
 
-    def fact(self, name: str) -> NDArray[np.generic]:
+    def fact(self, name: str) -> NDArray[Any]:
         """Return what the legs say, lane by lane."""
-        return self.book.facts.legs[name][self.leg]  # type: ignore[no-any-return]
+        if name not in self.facts:
+            self.facts[name] = self.book.facts.legs[name][self.leg]
+        return self.facts[name]
 
-    def of_trade(self, column: NDArray[np.generic]) -> NDArray[np.generic]:
+    def of_trade(self, column: NDArray[Any]) -> NDArray[Any]:
         """Return a column of the trades, lane by lane."""
         return column if self.row is None else column[self.row]
 

@@ -145,7 +145,7 @@ def _of_keys(book: Book, row: NDArray[np.int64]) -> dict[str, Column]:
     """Underlying and expiry of trades whose legs share them."""
     underlying = Texts(0)
     names, days = [], []
-    for number in range(book.facts.keys.size):
+    for number in range(book.facts.first_leg.size - 1):
         items = book.facts.items[book.facts.first_leg[number] : book.facts.first_leg[number + 1]]
         instruments = [item.leg.instrument for item in items]
         symbols = {underlying_symbol(instrument) for instrument in instruments}
