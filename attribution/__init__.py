@@ -3,6 +3,8 @@
 The parts add up to the P&L exactly. Start with :func:`calculate_attribution_for_trade`.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from attribution.daily import attribute_daily
 from attribution.errors import (
     AttributionError,
@@ -28,7 +30,11 @@ from attribution.single import calculate_attribution_for_trade, calculate_attrib
 from attribution.status import Flag, Status
 from attribution.summary import summarise
 from attribution.symbols import format_symbol, parse_legs, parse_symbol
+from attribution.tables import price_frame
 from attribution.trade import row_from_attribution_data
+
+if TYPE_CHECKING:
+    from attribution.report.notebook import show
 
 __version__ = "0.1.0"
 
@@ -61,6 +67,17 @@ __all__ = [
     "mtm_exit_price",
     "parse_legs",
     "parse_symbol",
+    "price_frame",
     "row_from_attribution_data",
+    "show",
     "summarise",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import ``show`` when it is asked for: it draws with libraries that the numbers do not need."""
+    if name == "show":
+        from attribution.report.notebook import show
+
+        return show
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

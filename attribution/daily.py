@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, overload
+from typing import Any
 
 from attribution.batch import Job, explain, read_trade
 from attribution.calendars import get_calendar
@@ -19,16 +19,6 @@ from attribution.tables import Level, NativeFrame, attribute_frame_daily, is_fra
 from attribution.trade import Trade, as_instant
 
 __all__ = ["attribute_daily"]
-
-
-@overload
-def attribute_daily(
-    rows: list[Any] | tuple[Any, ...], start: object = None, end: object = None, **options: Any
-) -> list[dict[str, Any]]: ...
-
-
-@overload
-def attribute_daily(rows: NativeFrame, start: object = None, end: object = None, **options: Any) -> NativeFrame: ...
 
 
 def attribute_daily(
@@ -54,7 +44,7 @@ def attribute_daily(
     raise_on_missing: bool = False,
     steps: int = 16,
     price_tick: float = 0.0,
-) -> list[dict[str, Any]] | NativeFrame:
+) -> Any:
     """Split the P&L of each trade on each session of its life; the days add up to the trade.
 
     Parameters
@@ -72,8 +62,8 @@ def attribute_daily(
     -------
     list of dict, or frame
         In the order of ``rows``, then of sessions; each is a result with its ``session`` and ``row`` (the place of its
-        trade in ``rows``). Of a frame, a frame of its kind, one row each, whose column ``row`` is that place. A trade without a session in the range has none; a row that cannot be read has one, with
-        its status and reason.
+        trade in ``rows``). A trade without a session in the range has none; a row that cannot be read has one, with
+        its status and reason. Of a frame, a frame of its kind, one row each.
     """
     model = check_model(Model(method, tuple(order), steps, clock, rate, dividend_yield, detail, price_tick))
     market = market_for(broker, spot_prices, leg_prices, historical_cache)

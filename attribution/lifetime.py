@@ -14,9 +14,7 @@ from attribution.window import end_of_day, fill_session
 __all__ = ["as_day", "jobs_by_day"]
 
 
-def jobs_by_day(
-    trade: Trade, start: object, end: object, now: datetime, exits: Exits
-) -> list[Job | AttributionError]:
+def jobs_by_day(trade: Trade, start: object, end: object, now: datetime, exits: Exits) -> list[Job | AttributionError]:
     """Return one job per session from ``start`` to ``end`` in which a trade lives, as known at ``now``."""
     calendar = get_calendar(trade.legs[0].leg.instrument.exchange)
     asked_first, asked_last = as_day("start", start, calendar), as_day("end", end, calendar)

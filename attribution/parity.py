@@ -8,10 +8,16 @@ from __future__ import annotations
 
 import math
 from datetime import timedelta
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from attribution.market.quotes import Answer, Missing, Price, PriceKind
 
 __all__ = ["parity_forward", "parity_is_sound"]
+
+Number = TypeVar("Number", float, NDArray[np.float64])
 
 #: Farthest strike from the spot whose call and put are both traded well enough.
 NEAR_THE_MONEY = 0.025
@@ -24,8 +30,8 @@ SAME_TIME = timedelta(minutes=5)
 _FIT = frozenset({PriceKind.GIVEN, PriceKind.BAR, PriceKind.MARK, PriceKind.CLOSE})
 
 
-def parity_is_sound(strike: float, spot: float) -> bool:
-    """Whether a strike is near enough to the money for its call and put to tell the forward."""
+def parity_is_sound(strike: Number, spot: Number) -> Any:
+    """Whether a strike is near enough to the money for its call and put to tell the forward; numbers or arrays."""
     return abs(strike - spot) <= NEAR_THE_MONEY * spot
 
 

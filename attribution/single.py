@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, overload
+from typing import Any
 
 from attribution.batch import explain, explain_one, job_of, jobs_of
 from attribution.market.given import LegPrices, SpotPrices, market_of
@@ -105,18 +105,6 @@ def calculate_attribution_for_trade(
     return explain_one(job, market, model, raise_on_missing=raise_on_missing)
 
 
-@overload
-def calculate_attribution_for_trades(
-    rows: list[Any] | tuple[Any, ...], broker: Broker | None = None, **options: Any
-) -> list[dict[str, Any]]: ...
-
-
-@overload
-def calculate_attribution_for_trades(
-    rows: NativeFrame, broker: Broker | None = None, **options: Any
-) -> NativeFrame: ...
-
-
 def calculate_attribution_for_trades(
     rows: Sequence[object] | NativeFrame,
     broker: Broker | None = None,
@@ -139,7 +127,7 @@ def calculate_attribution_for_trades(
     raise_on_missing: bool = False,
     steps: int = 16,
     price_tick: float = 0.0,
-) -> list[dict[str, Any]] | NativeFrame:
+) -> Any:
     """Split the P&L of many trades: a list of rows, or a data frame of pandas, polars or pyarrow.
 
     The results are in the order of ``rows`` and equal, bit for bit, what the single call gives. A row that cannot be
@@ -167,6 +155,14 @@ def calculate_attribution_for_trades(
 
     Every other argument is that of :func:`calculate_attribution_for_trade`; ``raise_on_missing=True`` raises for
     missing prices.
+
+    Returns
+    -------
+    list of dict, or frame
+        Of a frame: ``symbol, trade, underlying, expiry``, the four effects and ``residual, pnl, combo_gap, fees,
+        net_pnl`` [position currency], ``status, flags, reason, start, end, start_price, end_price, session``, with
+        ``detail=True`` its terms, and the columns to ``keep``. Leg by leg also ``leg, quantity, multiplier,
+        plays_spot``, prices, vols, spots and forwards at both ends (0 and 1).
 
     Raises
     ------

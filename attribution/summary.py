@@ -2,36 +2,37 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 from attribution.result import EFFECTS
-from attribution.status import Status, worst
+from attribution.status import Status
+from attribution.tables import NativeFrame, is_frame, summarise_frame
+from attribution.totals import AMOUNTS, total
 
 __all__ = ["GROUPINGS", "summarise"]
 
 GROUPINGS = ("trade", "leg", "underlying", "expiry", "day")
 _OF_A_LEG = frozenset({"leg", "underlying", "expiry"})
-_AMOUNTS = (*EFFECTS, "residual", "pnl", "fees", "net_pnl")
 
 
 def summarise(
-    results: Iterable[dict[str, Any]],
+    results: Iterable[dict[str, Any]] | NativeFrame,
     by: Sequence[str] = (),
     *,
     on_missing: Literal["nan", "skip"] = "nan",
-) -> list[dict[str, Any]]:
+) -> Any:
     """Add results up.
 
     Parameters
     ----------
     results
-        What the single, list or daily calls returned.
+        What the single, list or daily calls returned; or a frame of results, which gives a frame of its kind.
     by
-        Any of ``"trade", "leg", "underlying", "expiry", "day"``; nothing: one grand total. Grouped by leg, underlying
-        or expiry, a combo gap belongs to no leg and stands in a group of its own, with None as its key, and so do
-        fees and results without legs; the groups still add up to the grand total.
+        Of a frame, any of its columns, those that were kept from the trades included (``"day"`` is its ``session``).
+        Of results, any of ``"trade", "leg", "underlying", "expiry", "day"``. Nothing: one grand total. Grouped by leg,
+        underlying or expiry, a combo gap belongs to no leg and stands in a group of its own, with None as its key, and
+        so do fees and results without legs; the groups still add up to the grand total.
     on_missing
         ``"nan"``: a total with an unknown part is unknown. ``"skip"``: totals of what is known.
 
@@ -40,7 +41,8 @@ def summarise(
     list of dict
         In order of first appearance: the keys of ``by``, then ``spot_attrib, vol_attrib, timedecay_attrib,
         spread_attrib, residual, pnl, fees, net_pnl`` [currency], ``count`` (results that contributed), ``missing`` (of
-        these, without effects), ``missing_pnl`` (without even a P&L) and the worst ``status``.
+        these, without effects), ``missing_pnl`` (without even a P&L), ``unexplained_share`` (the part of the gross flow
+        that no cause explains, 0 to 1) and the worst ``status``.
 
     Raises
     ------
@@ -48,25 +50,31 @@ def summarise(
         An unknown grouping or ``on_missing``.
     """
     by = tuple([by] if isinstance(by, str) else by)
+    if on_missing not in ("nan", "skip"):
+        raise ValueError(f"on_missing={on_missing!r}: must be 'nan' or 'skip'")
+    if is_frame(results):
+        return summarise_frame(results, by, skip=on_missing == "skip")
     for name in by:
         if name not in GROUPINGS:
             raise ValueError(f"by={name!r}: must be one of {', '.join(map(repr, GROUPINGS))}")
-    if on_missing not in ("nan", "skip"):
-        raise ValueError(f"on_missing={on_missing!r}: must be 'nan' or 'skip'")
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for place, result in enumerate(results):
         for item in _items(result, place, per_leg=not _OF_A_LEG.isdisjoint(by)):
             groups.setdefault(tuple(item[name] for name in by), []).append(item)
-    return [
-        {**dict(zip(by, key, strict=True)), **_total(items, skip=on_missing == "skip")} for key, items in groups.items()
-    ]
+    skip = on_missing == "skip"
+    return [{**dict(zip(by, key, strict=True)), **_total(items, skip=skip)} for key, items in groups.items()]
+
+
+def _total(items: Sequence[dict[str, Any]], *, skip: bool) -> dict[str, Any]:
+    amounts = {name: [item[name] for item in items] for name in AMOUNTS}
+    return total(amounts, [Status(item["status"]) for item in items], skip=skip)
 
 
 def _items(result: dict[str, Any], place: int, *, per_leg: bool) -> Iterator[dict[str, Any]]:
     """The pieces of a result: itself, or its legs and what belongs to no leg."""
     shared = {"trade": _trade_key(result, place), "day": result["session"]}
     nowhere: dict[str, Any] = {**shared, "leg": None, "underlying": None, "expiry": None}
-    amounts = {name: result[name] for name in _AMOUNTS}
+    amounts = {name: result[name] for name in AMOUNTS}
     if not per_leg or not result["per_leg"]:
         yield {**nowhere, **amounts, "status": result["status"]}
         return
@@ -76,7 +84,7 @@ def _items(result: dict[str, Any], place: int, *, per_leg: bool) -> Iterator[dic
         yield {**shared, **where, **own, "fees": 0.0, "net_pnl": leg["pnl"], "status": leg["status"]}
     gap, fees = result["combo_gap"], result["fees"]
     if gap or fees:
-        rest = dict.fromkeys(_AMOUNTS, 0.0) | {"spread_attrib": gap, "pnl": gap, "fees": fees, "net_pnl": gap - fees}
+        rest = dict.fromkeys(AMOUNTS, 0.0) | {"spread_attrib": gap, "pnl": gap, "fees": fees, "net_pnl": gap - fees}
         yield {**nowhere, **rest, "status": result["status"]}
 
 
@@ -85,16 +93,3 @@ def _trade_key(result: dict[str, Any], place: int) -> Any:
     if result["trade"] is not None:
         return result["trade"]
     return result.get("row", place)
-
-
-def _total(items: Sequence[dict[str, Any]], *, skip: bool) -> dict[str, Any]:
-    total: dict[str, Any] = {}
-    for name in _AMOUNTS:
-        values = [item[name] for item in items]
-        total[name] = math.fsum(v for v in values if not (skip and math.isnan(v)))
-    statuses = [Status(item["status"]) for item in items]
-    total["count"] = len(items)
-    total["missing"] = sum(not status.has_numbers for status in statuses)
-    total["missing_pnl"] = sum(math.isnan(item["pnl"]) for item in items)
-    total["status"] = str(worst(statuses))
-    return total

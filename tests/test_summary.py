@@ -63,7 +63,8 @@ def test_the_grand_total() -> None:
     (total,) = summarise(results())
     assert (total["pnl"], total["fees"], total["net_pnl"]) == (450.0 - 500.0 + 4500.0 + 100.0, 45.0, 4505.0)
     assert (total["count"], total["missing"], total["missing_pnl"], total["status"]) == (4, 0, 0, "ok")
-    assert set(total) == {*AMOUNTS, "count", "missing", "missing_pnl", "status"}
+    assert set(total) == {*AMOUNTS, "count", "missing", "missing_pnl", "unexplained_share", "status"}
+    assert total["unexplained_share"] < 1e-12
     parts = math.fsum(total[name] for name in AMOUNTS[:5])
     assert parts == pytest.approx(total["pnl"], abs=1e-9)
 
@@ -219,3 +220,15 @@ def test_the_arguments_are_checked_before_the_results_are_read() -> None:
 
 def test_nothing_is_nothing() -> None:
     assert summarise([], "trade") == []
+
+
+def test_the_share_that_no_cause_explains() -> None:
+    known = results()
+    unsplit = {**known[0], "pnl": -1_000.0, "status": "missing_price", **dict.fromkeys(AMOUNTS[:5], math.nan)}
+    gross = math.fsum(abs(result[name]) for result in known for name in AMOUNTS[:4])
+    (total,) = summarise([*known, unsplit])
+    assert total["unexplained_share"] == pytest.approx(1_000.0 / (gross + 1_000.0))
+    unknown = {**unsplit, "pnl": math.nan}
+    assert math.isnan(summarise([*known, unknown])[0]["unexplained_share"])
+    assert summarise([*known, unknown], on_missing="skip")[0]["unexplained_share"] < 1e-12
+    assert summarise([{**known[0], **dict.fromkeys(AMOUNTS, 0.0)}])[0]["unexplained_share"] == 0.0

@@ -147,7 +147,8 @@ def _call(
         "price_tick": model.price_tick,
     }
     if request.span is Span.DAILY:
-        return attribute_daily(rows, **options)
+        days: list[dict[str, Any]] = attribute_daily(rows, **options)
+        return days
     results = calculate_attribution_for_trades(rows, day=request.span is Span.SESSION, **options)
     return [{**result, "row": place} for place, result in enumerate(results)]
 

@@ -89,7 +89,7 @@ def _waterfalls(results: Sequence[Mapping[str, Any]]) -> list[RenderableType]:
 
 def groups_of(results: Sequence[dict[str, Any]], by: Sequence[str]) -> list[dict[str, Any]]:
     """Totals by the groupings; a trade without a label goes by its line in the file."""
-    groups = summarise(results, by)
+    groups: list[dict[str, Any]] = summarise(results, by)
     lines = {result["row"]: result["line"] for result in results}
     for group in groups:
         if isinstance(group.get("trade"), int):

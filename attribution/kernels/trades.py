@@ -73,7 +73,8 @@ def _settle(partials: Floats, count: int) -> float:
     if count == 0:
         return 0.0
     count -= 1
-    high, low = partials[count], 0.0
+    high: float = partials[count]
+    low = 0.0
     while count > 0:
         before = high
         count -= 1
@@ -96,10 +97,11 @@ def _sum(values: Floats, first: int, last: int, partials: Floats) -> float:
 
     J. R. Shewchuk, "Adaptive precision floating-point arithmetic", *Discrete & Computational Geometry* 18 (1997).
     """
+    plain: float = 0.0
     if last - first == 1:
-        return values[first]
+        plain = values[first]
+        return plain
     count = 0
-    plain = 0.0
     for j in range(first, last):
         term = values[j]
         plain += term

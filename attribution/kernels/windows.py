@@ -113,7 +113,7 @@ def _day_at(tables: WindowTables, at: int) -> int:
     midnights = tables.midnight_us
     if at < midnights[0] or at >= midnights[-1]:
         return -1
-    day = min((at - midnights[0]) // DAY_US, midnights.size - 2)
+    day: int = min((at - midnights[0]) // DAY_US, midnights.size - 2)
     while midnights[day] > at:
         day -= 1
     while midnights[day + 1] <= at:
@@ -125,9 +125,10 @@ def _day_at(tables: WindowTables, at: int) -> int:
 def _fill_session(tables: WindowTables, at: int) -> int:
     """Position of the session a fill belongs to: that of its date, else the next; −1 where there is none."""
     day = _day_at(tables, at)
-    if day < 0 or tables.session_from[day] >= tables.open_us.size:
+    if day < 0:
         return -1
-    return tables.session_from[day]
+    session: int = tables.session_from[day]
+    return session if session < tables.open_us.size else -1
 
 
 @exact
@@ -136,7 +137,7 @@ def _session_at(tables: WindowTables, at: int) -> int:
     day = _day_at(tables, at)
     if day < 0:
         return -1
-    session = tables.session_from[day]
+    session: int = tables.session_from[day]
     if session >= tables.open_us.size or tables.open_us[session] > at:
         session -= 1
     return session
@@ -160,7 +161,7 @@ def _years(tables: WindowTables, at: int, whole: int, part: float) -> float:
         own_whole += tables.span_weight[span]
     elif fraction > 0.0:
         own_part = fraction * (tables.span_weight[span] / WEIGHT_UNITS)
-    years = ((whole - own_whole) / WEIGHT_UNITS + (part - own_part)) / tables.unit
+    years: float = ((whole - own_whole) / WEIGHT_UNITS + (part - own_part)) / tables.unit
     return max(years, 0.0)
 
 
@@ -226,6 +227,17 @@ def _clip(
         legs.end_day[j], legs.end_at_close[j] = expiry_day, False
 
 
+@exact
+def _last_expiry(expires_us: Integers, expiry_day: Integers, first: int, last: int) -> int:
+    """Position of the day on which the last leg expires; −1 where one never does."""
+    found = -1
+    for j in range(first, last):
+        if expires_us[j] == NAT:
+            return -1
+        found = max(found, expiry_day[j])
+    return found
+
+
 @lean_kernel
 def windows_many(
     tables: WindowTables,
@@ -256,18 +268,9 @@ def windows_many(
     """
     for k in range(entry_us.size):
         legs_from, legs_to = first_leg[k], first_leg[k + 1]
-        entry = entry_us[k]
-        last_day = np.int64(-1)
-        dated = True
-        for j in range(legs_from, legs_to):
-            if expires_us[j] == NAT:
-                dated = False
-            else:
-                last_day = max(last_day, expiry_day[j])
-        if not dated:
-            last_day = np.int64(-1)
         trades.refused[k] = 1
-        end_session, at_close = _whole_window(tables, k, entry, exit_us[k], now_us[k], day, last_day, trades)
+        last_day = _last_expiry(expires_us, expiry_day, legs_from, legs_to)
+        end_session, at_close = _whole_window(tables, k, entry_us[k], exit_us[k], now_us[k], day, last_day, trades)
         if end_session < 0:
             continue
         trades.refused[k] = 0

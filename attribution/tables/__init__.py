@@ -8,6 +8,15 @@ distinct symbol once; ``instants``, ``numbers``), ``engine`` explains it in chun
 from attribution.tables.api import Level, attribute_frame
 from attribution.tables.daily import attribute_frame_daily
 from attribution.tables.frames import NativeFrame, is_frame
+from attribution.tables.grouping import summarise_frame
 from attribution.tables.price_frame import price_frame
 
-__all__ = ["Level", "NativeFrame", "attribute_frame", "attribute_frame_daily", "is_frame", "price_frame"]
+__all__ = [
+    "Level",
+    "NativeFrame",
+    "attribute_frame",
+    "attribute_frame_daily",
+    "is_frame",
+    "price_frame",
+    "summarise_frame",
+]

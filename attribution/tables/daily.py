@@ -79,7 +79,9 @@ def _looks(
         nows.append(np.minimum(_end_of_day(calendar)[session], now_us))
     singles = _single_looks(book, start, end, current_time, wall, market)
     row = np.concatenate([*rows, np.array([place for place, _ in singles], np.int64)])
-    now = np.concatenate([*nows, np.array([NAT if isinstance(at, AttributionError) else at for _, at in singles], np.int64)])
+    now = np.concatenate(
+        [*nows, np.array([NAT if isinstance(at, AttributionError) else at for _, at in singles], np.int64)]
+    )
     order = np.argsort(row, kind="stable")
     failed_from = row.size - len(singles)
     failed = {

@@ -50,9 +50,11 @@ KEY = np.dtype(
         ("too_late_us", np.int64),
     ]
 )
-"""What a distinct symbol says. ``last_expiry_us``: NAT where a leg never expires; ``too_late_us``: from which instant on
-nobody can enter it, the end of the day on which its first leg expires. ``odd``: its rows go the row's way, which says what is
-wrong with them."""
+"""What a distinct symbol says.
+
+``odd``: its rows go the row's way, which says what is wrong with them; ``last_expiry_us``: NAT where a leg never
+expires; ``too_late_us``: when the day ends on which its first leg expires.
+"""
 
 LEG = np.dtype(
     [

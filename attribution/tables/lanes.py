@@ -64,38 +64,40 @@ class Lanes:
     @property
     def combos(self) -> NDArray[np.bool_]:
         """Whether a lane's trade has several legs."""
-        return self.of_trade(np.diff(self.first_leg) > 1)  # type: ignore[return-value]
+        return self.of_trade(np.diff(self.first_leg) > 1)
 
     def live(self) -> NDArray[np.bool_]:
         """Which lanes were alive in their window."""
-        return self.windows.life == Life.LIVE
+        live: NDArray[np.bool_] = self.windows.life == Life.LIVE
+        return live
 
     def kind(self, end: int) -> NDArray[np.uint8]:
         """What sort of price each lane takes at the start (0) or end (1) of its window."""
-        return self.windows.end_kind if end else self.of_trade(self.trades.start_kind)  # type: ignore[return-value]
+        return self.windows.end_kind if end else self.of_trade(self.trades.start_kind)
 
     def at(self, end: int) -> NDArray[np.int64]:
         """Instant of an end, lane by lane. [UTC microseconds]"""
-        return self.windows.end_us if end else self.of_trade(self.trades.start_us)  # type: ignore[return-value]
+        return self.windows.end_us if end else self.of_trade(self.trades.start_us)
 
     def day(self, end: int) -> NDArray[np.int64]:
         """Position of the day of the session that an end belongs to."""
         if end:
             return self.windows.end_day
         days = window_tables(self.calendar, "sessions").session_day[self.trades.start_session]
-        return self.of_trade(days)  # type: ignore[return-value]
+        return self.of_trade(days)
 
     def sessions(self) -> NDArray[np.int64]:
         """The session in which each trade is looked at. [days since 1970-01-01]"""
         days = window_tables(self.calendar, "sessions").session_day[self.trades.session]
-        return days + day_table(self.calendar.name).first_day  # type: ignore[no-any-return]
+        return days + day_table(self.calendar.name).first_day
 
     def takes_close(self, end: int) -> NDArray[np.bool_]:
         """Whether the official close of the session is what the underlying's price at an end is asked for first."""
         kind = self.kind(end)
         at_close = self.windows.end_at_close if end else self.of_trade(self.trades.start_at_close)
         settles = (kind == End.PAYOFF) & self.fact("settles_at_close")
-        return settles | ((at_close != 0) & (kind != End.MARK) & (kind != End.PAYOFF))  # type: ignore[return-value]
+        takes: NDArray[np.bool_] = settles | ((at_close != 0) & (kind != End.MARK) & (kind != End.PAYOFF))
+        return takes
 
 
 def lanes_of(
@@ -175,7 +177,7 @@ def window_tables(calendar: ExchangeCalendar, clock: str) -> WindowTables:
     )
 
 
-def _locked(array: NDArray[np.generic]) -> NDArray[np.generic]:
+def _locked(array: NDArray[Any]) -> NDArray[Any]:
     """A contiguous view that cannot be written to, so that compiled code sees one type."""
     view = np.ascontiguousarray(array).view()
     view.flags.writeable = False

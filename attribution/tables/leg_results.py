@@ -47,8 +47,8 @@ class LegRows:
         named = _Named(size)
         for chunk in self._chunks:
             self._write_chunk(chunk, first, rows, named)
-        for look, result in explained.singles.items():
-            self._write_single(result, int(first[look]), rows, named)
+        for place, result in explained.singles.items():
+            self._write_single(result, int(first[place]), rows, named)
         look = np.repeat(np.arange(first.size - 1, dtype=np.int64), np.diff(first))
         trade = trade_columns(self._book, explained.looks.row[look])
         return {**trade, **named.columns(), **rows.numbers, "plays_spot": named.plays, **rows.tail()}, look
@@ -68,7 +68,7 @@ class LegRows:
         place = (np.asarray(lanes.of_trade(first[chunk.looks])) + lanes.place)[good]
         facts = self._book.facts
         multiplier = np.array([item.multiplier for item in facts.items])[lanes.leg]
-        quantity = np.asarray(lanes.of_trade(lanes.number("entry_quantity"))) * lanes.fact("ratio")  # type: ignore[operator]
+        quantity = np.asarray(lanes.of_trade(lanes.number("entry_quantity"))) * lanes.fact("ratio")
         amounts = (*split.effects, split.pnl, np.zeros(lanes.size), split.pnl)
         others = (quantity, multiplier, split.price0, split.price1, split.vol0, split.vol1)
         prices = (split.spot0, split.spot1, split.forward0, split.forward1)
@@ -145,7 +145,8 @@ class _Named:
 def _has_rest(chunk: Chunk) -> NDArray[np.bool_]:
     """Which trades have amounts that belong to no leg."""
     amounts = chunk.totals.amounts
-    return (amounts.combo_gap != 0.0) | (amounts.fees != 0.0)
+    rest: NDArray[np.bool_] = (amounts.combo_gap != 0.0) | (amounts.fees != 0.0)
+    return rest
 
 
 def _is_rest(result: Mapping[str, Any]) -> bool:

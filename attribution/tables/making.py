@@ -46,7 +46,7 @@ def _pandas(index: Any, columns: Mapping[str, Column], kept: Any, row: NDArray[n
     made: dict[str, Any] = {}
     for name, column in columns.items():
         if isinstance(column, Texts):
-            made[name] = pd.Categorical.from_codes(column.codes, column.values)
+            made[name] = pd.Categorical.from_codes(column.codes, pd.Index(column.values, dtype=object))
         elif name in _INSTANTS:
             made[name] = pd.DatetimeIndex(column.view("datetime64[us]")).tz_localize("UTC")
         elif name in _DAYS:

@@ -97,8 +97,8 @@ def _take(found: NDArray[np.float64], where: NDArray[np.bool_], values: Callable
 
 def _per_leg(lanes: Lanes, field: str) -> NDArray[np.float64]:
     """A row's own price as that of its one leg."""
-    ratio = lanes.fact("ratio")
-    return lanes.of_trade(lanes.number(field)) / ratio + 0.0  # type: ignore[operator, no-any-return]
+    prices: NDArray[np.float64] = lanes.of_trade(lanes.number(field)) / lanes.fact("ratio") + 0.0
+    return prices
 
 
 def _take_stated(lanes: Lanes, found: NDArray[np.float64], where: NDArray[np.bool_], end: int) -> None:
@@ -108,7 +108,8 @@ def _take_stated(lanes: Lanes, found: NDArray[np.float64], where: NDArray[np.boo
         field = leg_fields(number + 1)[end]
         if field in lanes.book.numbers:
             here = where & (place == number) & np.isnan(found)
-            _take(found, here, lambda field=field: lanes.of_trade(lanes.number(field)))  # type: ignore[misc]
+            if here.any():
+                np.copyto(found, lanes.of_trade(lanes.number(field)), where=here)
 
 
 def _underlying_prices(
@@ -117,13 +118,13 @@ def _underlying_prices(
     """The spot of what expires, and of an option the future that expires with it."""
     found = prices.at(what, end)
     number = lanes.fact("underlying" if what is What.SPOT else "future")
-    wanted = live & (lanes.fact("expires_us") != NAT) & (number >= 0)  # type: ignore[operator]
+    wanted = live & (lanes.fact("expires_us") != NAT) & (number >= 0)
     kind = lanes.kind(end)
     if what is What.FORWARD:
         wanted &= kind != End.PAYOFF
     field = f"{what.name.lower()}_{_SIDES[end]}"
     if field in lanes.book.numbers:
-        _take(found, wanted & _is_own_end(lanes, end), lambda: lanes.of_trade(lanes.number(field)))  # type: ignore[arg-type, return-value]
+        _take(found, wanted & _is_own_end(lanes, end), lambda: lanes.of_trade(lanes.number(field)))
     if market.close_sources:
         _ask_closes(lanes, prices, what, wanted & lanes.takes_close(end) & np.isnan(found), market, end)
     if market.price_sources:
@@ -135,12 +136,13 @@ def _underlying_prices(
 def _is_own_end(lanes: Lanes, end: int) -> NDArray[np.bool_]:
     """Whether an end is the trade's entry, its exit, its mark or its last expiry."""
     kind = lanes.kind(end)
+    filled: NDArray[np.bool_] = kind == End.FILL
     if end == 0:
-        return kind == End.FILL
+        return filled
     is_open = lanes.of_trade(lanes.book.exit_us[lanes.rows]) == NAT
     last = lanes.of_trade(lanes.book.facts.keys["last_expiry_us"][lanes.book.key[lanes.rows]])
-    ends = (kind == End.MARK) | ((kind == End.PAYOFF) & (lanes.fact("expires_us") == last))
-    return (kind == End.FILL) | (is_open & ends)
+    ends: NDArray[np.bool_] = (kind == End.MARK) | ((kind == End.PAYOFF) & (lanes.fact("expires_us") == last))
+    return filled | (is_open & ends)
 
 
 def _ask_fills(
@@ -212,7 +214,7 @@ def _date(day: int) -> date:
 
 def _instrument(lanes: Lanes, what: What) -> NDArray[np.int64]:
     names = {What.PRICE: "instrument", What.SPOT: "underlying", What.FORWARD: "future"}
-    return lanes.fact(names[what])  # type: ignore[return-value]
+    return lanes.fact(names[what])
 
 
 def _ask(
@@ -260,5 +262,5 @@ def _mark_parity(lanes: Lanes, prices: LanePrices, live: NDArray[np.bool_]) -> N
         alive = lanes.kind(end) != End.PAYOFF
         spot = prices.at(What.SPOT, end)
         lacks |= alive & np.isnan(prices.at(What.FORWARD, end))
-        sound &= ~alive | np.isnan(spot) | parity_is_sound(strike, spot)  # type: ignore[arg-type]
+        sound &= ~alive | np.isnan(spot) | parity_is_sound(strike, spot)
     prices.odd |= option & lacks & sound

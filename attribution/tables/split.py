@@ -7,6 +7,7 @@ two to each other bit for bit on random books.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -158,13 +159,14 @@ def _move_linear(lanes: Lanes, prices: LanePrices, pays: Mask, linear: Mask, mov
     spot0, spot1 = prices.at(What.SPOT, 0), prices.at(What.SPOT, 1)
     future = linear & (lanes.fact("expires_us") != NAT)
     share = linear & ~future
-    for column, of_share, of_future in (
+    columns: tuple[tuple[NDArray[Any], Any, Any], ...] = (
         (move.spot0, price0, spot0),
         (move.spot1, price1, spot1),
         (move.basis0, 0.0, price0 - spot0),
         (move.basis1, 0.0, np.where(pays, 0.0, price1 - spot1)),
         (move.plays, _OWN, _SPOT_AND_FUTURE),
-    ):
+    )
+    for column, of_share, of_future in columns:
         np.copyto(column, of_share, where=share, casting="unsafe")
         np.copyto(column, of_future, where=future, casting="unsafe")
 
@@ -208,8 +210,8 @@ def _run(
         return
     columns = np.empty((13, size))
     start, end = (move.spot0, split.price0, years[0]), (move.spot1, split.price1, years[1])
-    for row, column in zip(columns, (*contract, *start, *end, move.basis0, move.basis1), strict=False):
-        row[:] = column if places is None else column[places]
+    for k, column in enumerate((*contract, *start, *end, move.basis0, move.basis1)):
+        columns[k] = column if places is None else column[places]
     columns[10:] = np.array([[model.rate], [model.dividend_yield], [model.price_tick]])
     table = attribute_columns(
         columns, method=model.method, order=model.order, steps=model.steps, detail=model.detail, threads=threads
@@ -220,8 +222,8 @@ def _run(
         spot, vol, timedecay, spread, _, split.vol0[here], split.vol1[here] = table.effects
         scaled = [position * effect + 0.0 for effect in (spot, vol, timedecay, spread)]
         rest = split.pnl[here] - (scaled[0] + scaled[3] + scaled[1] + scaled[2]) + 0.0
-        for row, values in enumerate((*scaled, rest)):
-            split.effects[row, here] = values
+        for k, values in enumerate((*scaled, rest)):
+            split.effects[k, here] = values
         if model.detail:
             split.detail[:, here] = position * table.detail + 0.0
     split.flags[here] |= _KERNEL_FLAGS[table.flags]

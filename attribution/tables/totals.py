@@ -42,7 +42,7 @@ class TradeTotals:
 
 def status_of_life(life: NDArray[np.uint8]) -> NDArray[np.int8]:
     """Return the status, by number, of legs whose split is complete."""
-    return _STATUS_OF_LIFE[life]  # type: ignore[no-any-return]
+    return _STATUS_OF_LIFE[life]
 
 
 def total_lanes(lanes: Lanes, split: LaneSplit) -> TradeTotals:
@@ -77,7 +77,7 @@ def _amounts(size: int) -> TradeAmounts:
     floats = [np.empty(size) for _ in range(9)]
     end_us, flags = np.empty(size, np.int64), np.empty(size, np.int64)
     end_kind, gap_flagged, contradicts = (np.empty(size, np.uint8) for _ in range(3))
-    return TradeAmounts(*floats, end_us, end_kind, flags, gap_flagged, contradicts)
+    return TradeAmounts._make((*floats, end_us, end_kind, flags, gap_flagged, contradicts))
 
 
 def _any_lane(lanes: Lanes, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -91,4 +91,4 @@ def _statuses(lanes: Lanes) -> NDArray[np.int8]:
     status = status_of_life(lanes.windows.life)
     if lanes.row is None or not status.size:
         return status
-    return np.maximum.reduceat(status, lanes.first_leg[:-1])  # type: ignore[no-any-return]
+    return np.maximum.reduceat(status, lanes.first_leg[:-1])
