@@ -140,11 +140,11 @@ def _on_first_call(function: Callable[..., None], *, lean: bool) -> Callable[...
 def dispatcher(function: Callable[..., Any]) -> Any:
     """Return numba's dispatcher of a plain Python function, building it on first use."""
     with _build_lock:
-        return _dispatcher(function)
+        return _dispatcher(function, lean=False)
 
 
 @functools.cache
-def _dispatcher(function: Callable[..., Any], *, lean: bool = False) -> Any:
+def _dispatcher(function: Callable[..., Any], *, lean: bool) -> Any:
     built = njit(**(LEAN if lean else OPTIONS))(function)
     with suppress(RuntimeError):  # no folder to keep it in is writable: compile anew in each process
         built._cache = KernelCache(function)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -155,13 +156,23 @@ def _names_orders(book: Book) -> NDArray[np.bool_]:
     for field, price in (("entry_keys", "entry_price"), ("exit_keys", "exit_price")):
         if field not in book.frame:
             continue
-        factor = factorise(book.frame.series(field))
-        holds = np.array([*(bool(str(value).strip()) for value in factor.values), False])[factor.codes]
+        holds = _holds(book.frame.series(field))
         count = np.diff(book.facts.first_leg)[book.key] if book.size else np.empty(0, np.int64)
         known = book.numbers.get(price)
         lacks = np.ones(book.size, np.bool_) if known is None else np.isnan(known)
         named |= holds & ((count > 1) | lacks)
     return named
+
+
+def _holds(series: Any) -> NDArray[np.bool_]:
+    """Which cells name an order: texts that are not blank, lists that are not empty."""
+    import narwhals.stable.v2 as nw
+
+    if series.dtype == nw.String:
+        factor = factorise(series)
+        return np.array([*(bool(value.strip()) for value in factor.values), False])[factor.codes]
+    cells = series.to_list()
+    return np.array([isinstance(cell, Sequence) and len(cell) > 0 for cell in cells], np.bool_)
 
 
 def known_leg_fields(most: int) -> list[str]:

@@ -141,8 +141,9 @@ def _is_own_end(lanes: Lanes, end: int) -> NDArray[np.bool_]:
         return filled
     is_open = lanes.of_trade(lanes.book.exit_us[lanes.rows]) == NAT
     last = lanes.of_trade(lanes.book.facts.keys["last_expiry_us"][lanes.book.key[lanes.rows]])
-    ends: NDArray[np.bool_] = (kind == End.MARK) | ((kind == End.PAYOFF) & (lanes.fact("expires_us") == last))
-    return filled | (is_open & ends)
+    ends = (kind == End.MARK) | ((kind == End.PAYOFF) & (lanes.fact("expires_us") == last))
+    own: NDArray[np.bool_] = filled | (is_open & ends)
+    return own
 
 
 def _ask_fills(
