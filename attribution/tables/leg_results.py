@@ -26,6 +26,9 @@ AMOUNTS = (*EFFECTS, "residual", "pnl", "fees", "net_pnl")
 FACTS = ("quantity", "multiplier", "price0", "price1", "vol0", "vol1", "spot0", "spot1", "forward0", "forward1")
 NUMBERS = (*AMOUNTS, *FACTS)
 
+_PLAYS_CODE = np.array([-1, *range(len(PLAYS))])
+"""The code of what played the spot, by its number; none where nothing did."""
+
 
 class LegRows:
     """Keeps chunks until all are there, then lays out their legs by look."""
@@ -69,9 +72,10 @@ class LegRows:
         facts = self._book.facts
         multiplier = np.array([item.multiplier for item in facts.items])[lanes.leg]
         quantity = np.asarray(lanes.of_trade(lanes.number("entry_quantity"))) * lanes.fact("ratio")
-        amounts = (*split.effects, split.pnl, np.zeros(lanes.size), split.pnl)
-        others = (quantity, multiplier, split.price0, split.price1, split.vol0, split.vol1)
-        prices = (split.spot0, split.spot1, split.forward0, split.forward1)
+        moves = split.moves
+        amounts = (*split.effects, moves.pnl, np.zeros(lanes.size), moves.pnl)
+        others = (quantity, multiplier, moves.price0, moves.price1, split.vol0, split.vol1)
+        prices = (moves.spot0, moves.spot1, moves.forward0, moves.forward1)
         columns = (*amounts, *others, *prices, *split.detail)
         for name, column in zip((*NUMBERS, *self._terms), columns, strict=True):
             rows.numbers[name][place] = column[good]
@@ -83,7 +87,7 @@ class LegRows:
         if chunk.sessions is not None:
             rows.session[place] = np.asarray(lanes.of_trade(chunk.sessions))[good]
         named.write(self._book, lanes.leg[good], place)
-        named.plays.codes[place] = split.plays[good]
+        named.plays.codes[place] = _PLAYS_CODE[moves.plays[good]]
         self._write_rest(chunk, first, rows)
 
     def _write_rest(self, chunk: Chunk, first: NDArray[np.int64], rows: Rows) -> None:
@@ -121,7 +125,11 @@ class _Named:
     """Columns that name a leg."""
 
     def __init__(self, size: int) -> None:
-        self.leg, self.underlying, self.plays = Texts(size), Texts(size), Texts(size, [str(kind) for kind in PLAYS])
+        self.leg, self.underlying, self.plays = (
+            Texts(size),
+            Texts(size),
+            Texts(size, [str(kind) for kind in PLAYS.values()]),
+        )
         self.expiry = np.full(size, NO_DAY)
 
     def write(self, book: Book, legs: NDArray[np.int64], place: NDArray[np.int64]) -> None:

@@ -56,8 +56,11 @@ class Rows:
         self.start_price, self.end_price = Texts(size, KIND_NAMES), Texts(size, KIND_NAMES)
         self.session = np.full(size, NO_DAY)
 
-    def set_flags(self, places: NDArray[np.int64], bits: NDArray[np.int64]) -> None:
+    def set_flags(self, places: Any, bits: NDArray[np.int64]) -> None:
         """Write flags; most rows share a few sets of them."""
+        if not bits.any():
+            self.flags.codes[places] = 0
+            return
         found, number = np.unique(bits, return_inverse=True)
         self.flags.codes[places] = self.flags.codes_of(flag_names(int(each)) for each in found)[number]
 
@@ -103,8 +106,8 @@ class TradeRows:
 
     def take(self, chunk: Chunk) -> None:
         """Write a chunk of columns into its places."""
-        rows, good, trades = self._rows, chunk.good, chunk.lanes.trades
-        places = chunk.looks[good] if not good.all() else chunk.looks
+        rows, trades = self._rows, chunk.lanes.trades
+        places, good = _places(chunk)
         amounts = chunk.totals.amounts
         columns = (
             *(amounts.spot, amounts.vol, amounts.timedecay, amounts.spread, amounts.residual),
@@ -130,6 +133,16 @@ class TradeRows:
             self._rows.set_result(look, {**(result.get("detail") or {}), **result}, result["session"])
         book, row = self._book, explained.looks.row
         return {**trade_columns(book, row), **_of_keys(book, row), **self._rows.numbers, **self._rows.tail()}
+
+
+def _places(chunk: Chunk) -> tuple[Any, Any]:
+    """Where the good looks of a chunk are in the results, and in the chunk: slices where all are, side by side."""
+    looks = chunk.looks
+    if not chunk.good.all():
+        return looks[chunk.good], chunk.good
+    if looks.size and int(looks[-1]) - int(looks[0]) == looks.size - 1:  # they are in rising order
+        return slice(int(looks[0]), int(looks[-1]) + 1), slice(None)
+    return looks, slice(None)
 
 
 def trade_columns(book: Book, row: NDArray[np.int64]) -> dict[str, Column]:

@@ -60,8 +60,10 @@ def total_lanes(lanes: Lanes, split: LaneSplit) -> TradeTotals:
         commission=lanes.number("commission"),
     )
     spot, vol, timedecay, spread, _ = split.effects
-    weight = np.ascontiguousarray(lanes.fact("weight"), np.float64)
-    legs = LegAmounts(spot, vol, timedecay, spread, split.pnl, split.price0, split.price1, weight, split.flags)
+    weight = lanes.fact("weight")
+    legs = LegAmounts(
+        spot, vol, timedecay, spread, split.moves.pnl, split.moves.price0, split.moves.price1, weight, split.flags
+    )
     exit_us = book.exit_us[lanes.rows]
     room = np.empty((3, 2 * most + 2))
     add_up_many(lanes.first_leg, exit_us, rows, lanes.trades, lanes.windows, legs, amounts, room)
