@@ -11,6 +11,7 @@ from attribution.calendars import NAT, ExchangeCalendar, day_table, to_epoch_us
 from attribution.errors import TradeError
 from attribution.tables.factors import combine, factorise
 from attribution.tables.numbers import is_empty
+from attribution.tables.plain_times import plain_times
 from attribution.trade import as_instant
 
 __all__ = ["instants_of", "one_instant"]
@@ -92,19 +93,18 @@ def _from_cells(
     """Texts and objects: the distinct ones as the single call reads them."""
     factor = factorise(series)
     if len(calendars) == 1:
-        number, members = factor.codes, [np.arange(len(factor.values))]
-        exchanges = np.zeros(len(factor.values), np.int64)
+        number, codes = factor.codes, np.arange(len(factor.values))
+        exchanges = np.zeros(codes.size, np.int64)
     else:
-        number, members = combine([(factor.codes, len(factor.values)), (calendar, len(calendars))])
-        exchanges = members[1]
-    told = [
-        _cell(field, None if code < 0 else factor.values[code], calendars[exchange])
-        for code, exchange in zip(members[0].tolist(), exchanges.tolist(), strict=True)
-    ]
+        number, (codes, exchanges) = combine([(factor.codes, len(factor.values)), (calendar, len(calendars))])
+    values: list[object] = [None if code < 0 else factor.values[code] for code in codes.tolist()]
+    local_us = plain_times(values)
+    told, odd = _from_local(local_us, exchanges, calendars)
+    for place in np.flatnonzero(odd | (local_us == NAT)).tolist():
+        us = _cell(field, values[place], calendars[exchanges[place]])
+        told[place], odd[place] = (NAT, True) if us is None else (us, False)
     # One more for the empty cells, whose code is −1 and so the last.
-    values = np.array([*(NAT if us is None else us for us in told), NAT], np.int64)
-    bad = np.array([*(us is None for us in told), False])
-    return values[number], bad[number]
+    return np.append(told, NAT)[number], np.append(odd, False)[number]
 
 
 def _cell(field: str, value: object, calendar: ExchangeCalendar) -> int | None:
