@@ -31,12 +31,13 @@ from attribution.kernels.codes import Factor, Method
 from attribution.kernels.decompose import DETAIL_ROWS, EFFECT_ROWS, attribute_many
 from attribution.kernels.greek_blocks import GREEK_COUNT, black_greeks_many
 from attribution.kernels.implied_vol import implied_vol_many
-from attribution.kernels.results import BlackGreeks, Floats, LegDetail, LegEffects, LegTable
+from attribution.kernels.results import BlackGreeks, Floats, LegDetail, LegEffects, LegRow, LegTable
 
 __all__ = [
     "METHODS",
     "attribute_columns",
     "attribute_legs",
+    "attribute_rows",
     "black_greeks",
     "black_price",
     "empty_leg_table",
@@ -353,6 +354,51 @@ def empty_leg_table(size: int, *, detail: bool) -> LegTable:
     """Return tables for ``size`` legs to be filled by :func:`attribute_columns`."""
     status, flags = np.empty((2, size), np.int64)
     return LegTable(np.empty((EFFECT_ROWS, size)), np.empty((DETAIL_ROWS, size if detail else 0)), status, flags)
+
+
+def attribute_rows(
+    rows: Sequence[Sequence[float]], *, method: str, order: Sequence[str], steps: int, detail: bool
+) -> list[LegRow]:
+    """:func:`attribute_columns` for legs that stand row by row, told as plain numbers.
+
+    Parameters
+    ----------
+    rows
+        Per leg the floats of :class:`LegInputs`, in that order.
+    method, order, steps, detail
+        As for :func:`attribute_legs`.
+    """
+    choices, size = read_choices(method, order, steps), len(rows)
+    spare = _spare_tables.setdefault((size, detail), []) if size <= FEW else []
+    try:
+        table = spare.pop()  # nobody else has it now: threads take turns at a list
+    except IndexError:
+        table = _RowTable(size, detail=detail)
+    table.rows[:] = rows
+    effects, details, status, flags = _attribute(table.columns, choices, table.out, None)
+    told = details.T.tolist() if detail else [None] * size
+    found = list(map(LegRow, effects.T.tolist(), status.tolist(), flags.tolist(), told))
+    spare.append(table)
+    return found
+
+
+FEW = 8
+"""Up to so many legs, laying out their tables would cost more than the split does: these are used again."""
+
+
+class _RowTable:
+    """Room for the inputs and results of some legs."""
+
+    __slots__ = ("columns", "out", "rows")
+
+    def __init__(self, size: int, *, detail: bool) -> None:
+        table = np.empty((len(LEGS_NAMES), size))
+        self.rows = table.T
+        self.columns = columns_of(table)
+        self.out = empty_leg_table(size, detail=detail)
+
+
+_spare_tables: dict[tuple[int, bool], list[_RowTable]] = {}
 
 
 _Choices = tuple[int, tuple[int, ...], int]
