@@ -132,7 +132,7 @@ class ExchangeCalendar:
             No known session has opened by then, or ``instant`` is after the table.
         """
         local = self.localize(instant)
-        self._day(local)
+        self._day(local.date())
         opened = bisect_right(self._opens_us, to_epoch_us(local))
         return self._session(opened - 1) if opened else self._no_session(-1, f"a session opened by {local}")
 
