@@ -52,6 +52,7 @@ def market_of(
         fill_sources=(*stated, *table),
         stated_fill_sources=stated,
         close_memory=memory,
+        asks_forwards=memory is not None or not isinstance(spot, PriceTable) or spot.holds_forwards,
     )
     if broker is None:
         return market
@@ -62,7 +63,7 @@ def market_of(
 
 
 def _spot_source(prices: SpotPrices | None) -> PriceTable | PriceFunction | None:
-    if prices is None or isinstance(prices, PriceTable | PriceFunction):
+    if prices is None or isinstance(prices, (PriceTable, PriceFunction)):
         return prices
     return PriceFunction(prices) if callable(prices) else PriceTable(prices)
 

@@ -114,6 +114,14 @@ class Broker(PriceSource, CloseSource, QuoteSource, FillSource, Protocol):
     """Somebody who can be asked everything; what it does not know it answers with ``Missing``."""
 
 
+def _nobody(what: str) -> Missing:
+    return Missing(f"no source of {what} was given", Why.NO_SOURCE)
+
+
+NO_PRICES, NO_CLOSES = _nobody("prices at instants"), _nobody("session closes")
+NO_QUOTES, NO_FILLS = _nobody("current marks"), _nobody("leg fills")
+NO_KEYED_FILLS, NO_STATED_FILLS = _nobody("fills by order id"), _nobody("stated exit prices")
+
 Question = TypeVar("Question")
 Asker = tuple[str, Callable[[Sequence[Question]], Sequence[Answer]]]
 
@@ -135,6 +143,8 @@ class Market:
     """Those who find fills by the order ids that a row names, with their quantities and times."""
     close_memory: CloseMemory | None = None
     """Told of every close that another source answered."""
+    asks_forwards: bool = True
+    """Whether anybody could know the price of a future; where nobody could, none is asked for."""
     asks_parity: bool = False
     """Whether call and put of a strike are looked up where an option has no future to give its forward."""
 
@@ -147,35 +157,36 @@ class Market:
             quote_sources=(*self.quote_sources, broker),
             fill_sources=(*self.fill_sources, broker),
             keyed_fill_sources=(*self.keyed_fill_sources, broker),
+            asks_forwards=True,
             asks_parity=True,
         )
 
     def prices_at(self, wanted: Sequence[PriceAt]) -> list[Answer]:
         """Prices at instants."""
-        return _ask([(s.name, s.prices_at) for s in self.price_sources], wanted, "prices at instants")
+        return _ask([(s.name, s.prices_at) for s in self.price_sources], wanted, NO_PRICES)
 
     def closes(self, wanted: Sequence[CloseOf]) -> list[Answer]:
         """Official session closes."""
-        answers = _ask([(s.name, s.closes) for s in self.close_sources], wanted, "session closes")
+        answers = _ask([(s.name, s.closes) for s in self.close_sources], wanted, NO_CLOSES)
         if self.close_memory is not None:
             self.close_memory.remember(wanted, answers)
         return answers
 
     def quotes(self, wanted: Sequence[QuoteOf]) -> list[Answer]:
         """Current marks."""
-        return _ask([(s.name, s.quotes) for s in self.quote_sources], wanted, "current marks")
+        return _ask([(s.name, s.quotes) for s in self.quote_sources], wanted, NO_QUOTES)
 
     def fills(self, wanted: Sequence[FillOf]) -> list[Answer]:
         """Leg fills."""
-        return _ask([(s.name, s.fills) for s in self.fill_sources], wanted, "leg fills")
+        return _ask([(s.name, s.fills) for s in self.fill_sources], wanted, NO_FILLS)
 
     def keyed_fills(self, wanted: Sequence[FillOf]) -> list[Answer]:
         """Fills by order ids."""
-        return _ask([(s.name, s.fills) for s in self.keyed_fill_sources], wanted, "fills by order id")
+        return _ask([(s.name, s.fills) for s in self.keyed_fill_sources], wanted, NO_KEYED_FILLS)
 
     def stated_fills(self, wanted: Sequence[FillOf]) -> list[Answer]:
         """Exit prices that the caller stated for open legs."""
-        return _ask([(s.name, s.fills) for s in self.stated_fill_sources], wanted, "stated exit prices")
+        return _ask([(s.name, s.fills) for s in self.stated_fill_sources], wanted, NO_STATED_FILLS)
 
 
 def merge_missing(first: Missing, then: Missing) -> Missing:
@@ -189,9 +200,9 @@ def merge_missing(first: Missing, then: Missing) -> Missing:
     return Missing(told, why)
 
 
-def _ask(askers: Sequence[Asker[Question]], wanted: Sequence[Question], what: str) -> list[Answer]:
-    answers: list[Answer] = [Missing(f"no source of {what} was given", Why.NO_SOURCE)] * len(wanted)
-    still_open = list(range(len(wanted)))
+def _ask(askers: Sequence[Asker[Question]], wanted: Sequence[Question], nobody: Missing) -> list[Answer]:
+    answers: list[Answer] = [nobody] * len(wanted)
+    still_open: Sequence[int] = range(len(wanted))
     for name, ask in askers:
         if not still_open:
             break

@@ -28,7 +28,7 @@ class LegPriceTable:
         for leg, value in rows:
             if not isinstance(leg, str):
                 raise TradeError(name, leg, "a leg symbol as text")
-            self._prices[canonical_key(leg, None)[0]] = self._pair(leg, value)
+            self._prices[canonical_key(leg, None).text] = self._pair(leg, value)
 
     def _pair(self, leg: str, value: object) -> tuple[float | None, float | None]:
         field = f"{self.name}[{leg!r}]"
@@ -48,7 +48,7 @@ class LegPriceTable:
         return [self._fill(ask) for ask in wanted]
 
     def _fill(self, ask: FillOf) -> Answer:
-        for key in (format_symbol(ask.instrument), canonical_key(ask.symbol, None)[0]):
+        for key in (format_symbol(ask.instrument), canonical_key(ask.symbol, None).text):
             if key in self._prices:
                 value = self._prices[key][0 if ask.side == "entry" else 1]
                 if value is None:

@@ -20,34 +20,40 @@ __all__ = ["PriceTable"]
 class _Series:
     """The given prices of one symbol, by instant."""
 
-    __slots__ = ("_by_date", "_by_instant")
+    __slots__ = ("_by_instant", "_dates")
 
     def __init__(self) -> None:
         self._by_instant: dict[datetime, object] = {}
-        self._by_date: dict[date, list[datetime]] = {}
+        self._dates: dict[date, list[datetime]] | None = None
 
     def add(self, at: datetime, value: object) -> None:
-        if at not in self._by_instant:
-            self._by_date.setdefault(at.date(), []).append(at)
         self._by_instant[at] = value
+        self._dates = None
 
     def exact(self, at: datetime) -> tuple[object, datetime] | None:
         return (self._by_instant[at], at) if at in self._by_instant else None
 
     def daily(self, day: date) -> tuple[object, datetime] | None:
         """The value of a date-typed or midnight key."""
-        for at in self._by_date.get(day, ()):
+        for at in self.of_date(day):
             if at.time() == time(0):
                 return self._by_instant[at], at
         return None
 
     def only(self, day: date) -> tuple[object, datetime] | None:
         """The value of the only key of a date."""
-        instants = self._by_date.get(day, ())
+        instants = self.of_date(day)
         return (self._by_instant[instants[0]], instants[0]) if len(instants) == 1 else None
 
-    def count(self, day: date) -> int:
-        return len(self._by_date.get(day, ()))
+    def of_date(self, day: date) -> Sequence[datetime]:
+        """The keys of a date; sorted by date only when the first question needs it."""
+        dates = self._dates
+        if dates is None:
+            dates = {}
+            for at in self._by_instant:
+                dates.setdefault(at.date(), []).append(at)
+            self._dates = dates
+        return dates.get(day, ())
 
 
 class PriceTable:
@@ -65,7 +71,9 @@ class PriceTable:
     def __init__(self, prices: Mapping[Any, SpotValue] | Iterable[Sequence[Any]], name: str = "spot_prices") -> None:
         self.name = name
         self._series: dict[tuple[str, str | None], _Series] = {}
-        self._holds_forwards = False
+        self._holds_pairs = False
+        self.holds_forwards = False
+        """Whether it could know the price of any future."""
         rows = (
             ((*key, value) if isinstance(key, tuple) else (key, value) for key, value in prices.items())
             if isinstance(prices, Mapping)
@@ -85,18 +93,23 @@ class PriceTable:
             raise TradeError(self.name, symbol, "a symbol as text in the first place of the key")
         try:
             venue = None if exchange is None else canonical_exchange(exchange)
-            text, home = canonical_key(symbol, venue)
-            instant = get_calendar(venue or home or "NSE").localize(at)
+            key = canonical_key(symbol, venue)
+            instant = get_calendar(venue or key.exchange or "NSE").localize(at)
         except CalendarError as exc:
             raise TradeError(self.name, row, str(exc)) from exc
-        self._series.setdefault((text, venue), _Series()).add(instant, value)
-        self._holds_forwards |= isinstance(value, tuple | Mapping)
+        place = (key.text, venue)
+        series = self._series.get(place)
+        if series is None:
+            series = self._series[place] = _Series()
+        series.add(instant, value)
+        pair = type(value) is not float and isinstance(value, tuple | Mapping)
+        self._holds_pairs |= pair
+        self.holds_forwards |= pair or key.is_future
 
-    def _series_of(self, instrument: Instrument) -> Iterable[_Series]:
-        text = format_symbol(instrument)
-        for venue in (instrument.exchange, None):
-            if (series := self._series.get((text, venue))) is not None:
-                yield series
+    def _series_of(self, instrument: Instrument) -> Sequence[_Series]:
+        known, text = self._series, format_symbol(instrument)
+        found = (known.get((text, instrument.exchange)), known.get((text, None)))
+        return [series for series in found if series is not None]
 
     def _find(self, instrument: Instrument, at: datetime) -> tuple[object, datetime, bool] | Missing:
         # A date is a date of the instrument's own exchange, whatever zone the question came in.
@@ -108,7 +121,7 @@ class PriceTable:
                 return (*hit, True)
             if (hit := series.daily(day) or series.only(day)) is not None:
                 return (*hit, False)
-            crowded += series.count(day)
+            crowded += len(series.of_date(day))
         what = f"{format_symbol(instrument)} on {instrument.exchange}"
         if crowded:
             return Missing(f"{crowded} prices of {what} on {day}, none of them at {at:%H:%M:%S}")
@@ -129,7 +142,7 @@ class PriceTable:
         found = self._find(ask.instrument, ask.at)
         if not isinstance(found, Missing):
             return self._priced(ask.instrument, found)
-        if self._holds_forwards and isinstance(ask.instrument, Future):
+        if self._holds_pairs and isinstance(ask.instrument, Future):
             beside = self._find(underlying_of(ask.instrument), ask.at)
             if not isinstance(beside, Missing):
                 return self._forward_beside(ask.instrument, beside)

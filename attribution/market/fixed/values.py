@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from attribution.errors import BrokerError, MarketDataError, SymbolError, TradeError
 from attribution.fields import as_number
+from attribution.instruments import Future
 from attribution.symbols import format_symbol, parse_symbol, parse_underlying_name
 
 __all__ = [
@@ -38,8 +39,16 @@ SpotValue: TypeAlias = float | UnderlyingPrice | tuple[float, float] | Mapping[s
 CALLABLE_ERRORS = (LookupError, OSError, ValueError, BrokerError, MarketDataError)
 
 
+class Key(NamedTuple):
+    """What a caller's symbol stands for."""
+
+    text: str
+    exchange: str | None
+    is_future: bool
+
+
 @lru_cache(maxsize=65536)
-def canonical_key(symbol: str, exchange: str | None) -> tuple[str, str | None]:
+def canonical_key(symbol: str, exchange: str | None) -> Key:
     """Return canonical text and exchange of a key; an unreadable symbol stands for itself."""
     try:
         instrument = parse_symbol(symbol, exchange=exchange)
@@ -47,8 +56,8 @@ def canonical_key(symbol: str, exchange: str | None) -> tuple[str, str | None]:
         try:
             instrument = parse_underlying_name(symbol, exchange=exchange)
         except SymbolError:
-            return symbol, exchange
-    return format_symbol(instrument), instrument.exchange
+            return Key(symbol, exchange, is_future=False)
+    return Key(format_symbol(instrument), instrument.exchange, isinstance(instrument, Future))
 
 
 def as_underlying_price(field: str, value: object) -> UnderlyingPrice | None:
@@ -61,7 +70,9 @@ def as_underlying_price(field: str, value: object) -> UnderlyingPrice | None:
     """
     spot: object
     forward: Any = None
-    if isinstance(value, UnderlyingPrice):
+    if type(value) is float:  # the common case needs no search
+        spot = value
+    elif isinstance(value, UnderlyingPrice):
         spot, forward = value.spot, value.forward
     elif isinstance(value, tuple):
         if len(value) != 2:
