@@ -11,7 +11,7 @@ from attribution.calendars import ExchangeCalendar, get_calendar
 from attribution.errors import AttributionError
 from attribution.market.given import LegPrices, SpotPrices, market_of
 from attribution.market.source import Broker
-from attribution.model import Model, check_model
+from attribution.model import model_of
 from attribution.parts import Exits, closed_by_keys
 from attribution.single import DEFAULT_ORDER, symbol_of
 from attribution.trade import Trade, as_instant
@@ -60,7 +60,7 @@ def attribute_daily(
         trade in ``rows``). A trade without a session in the range has none; a row that cannot be read has one, with
         its status and reason.
     """
-    model = check_model(Model(method, tuple(order), steps, clock, rate, dividend_yield, detail, price_tick))
+    model = model_of(method, order, steps, clock, rate, dividend_yield, detail, price_tick)
     market = market_of(broker, spot_prices, leg_prices, historical_cache)
     rows = list(rows)
     places: list[int] = []

@@ -6,7 +6,7 @@ is the business of the :class:`~attribution.market.source.Market`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import TypeAlias, TypeVar
@@ -27,7 +27,6 @@ from attribution.market.quotes import (
 )
 from attribution.market.source import Market, merge_missing
 from attribution.parity import parity_is_sound
-from attribution.symbols import same_expiry_future, underlying_of
 from attribution.trade import Part, PricedLeg, Trade
 from attribution.window import Ending, EndKind, Phase, Window
 
@@ -47,7 +46,7 @@ class What(IntEnum):
 
 
 def _blank() -> list[list[Answer]]:
-    return [[UNASKED, UNASKED] for _ in What]
+    return [[UNASKED, UNASKED], [UNASKED, UNASKED], [UNASKED, UNASKED], [UNASKED, UNASKED], [UNASKED, UNASKED]]
 
 
 @dataclass(slots=True)
@@ -82,9 +81,10 @@ class LegTask:
 
     def settle(self, what: What, end: int, answer: Answer) -> None:
         """Record an answer; an absence is told beside the absences before it."""
-        before = self.answers[what][end]
-        if isinstance(before, Missing) and isinstance(answer, Missing):
-            answer = merge_missing(before, answer)
+        if isinstance(answer, Missing):
+            before = self.answers[what][end]
+            if isinstance(before, Missing):
+                answer = merge_missing(before, answer)
         self.answers[what][end] = answer
 
     def lacks(self, what: What, end: int) -> bool:
@@ -94,6 +94,7 @@ class LegTask:
 
 Question = TypeVar("Question", bound=Hashable)
 Place: TypeAlias = tuple[LegTask, What, int]
+End: TypeAlias = tuple[LegTask, int]
 
 
 def gather(tasks: Sequence[LegTask], market: Market) -> None:
@@ -105,39 +106,57 @@ def gather(tasks: Sequence[LegTask], market: Market) -> None:
 
 def gather_underlyings(tasks: Sequence[LegTask], market: Market) -> None:
     """Fill in what moves live legs: spots, futures, and what parity needs where there is no future."""
-    _ask_as_of_end(_spots_and_futures(tasks), market)
+    _ask_as_of_end(_spots_and_futures(tasks, market), market)
     if market.asks_parity:
         _parity_prices(tasks, market)
 
 
-def _ask(places: Iterable[tuple[Place, Question]], ask: Callable[[Sequence[Question]], list[Answer]]) -> None:
+def _ask(pairs: Sequence[tuple[Place, Question]], ask: Callable[[Sequence[Question]], list[Answer]]) -> None:
     """Ask each distinct question once and hand the answer to every place that waits for it."""
-    pairs = list(places)
     if not pairs:
         return
-    distinct = list(dict.fromkeys(question for _, question in pairs))
-    answers = dict(zip(distinct, ask(distinct), strict=True))
-    for (task, what, end), question in pairs:
-        task.settle(what, end, answers[question])
+    distinct: dict[Question, int] = {}
+    numbers = [distinct.setdefault(question, len(distinct)) for _, question in pairs]
+    answers = ask(list(distinct))
+    for ((task, what, end), _), number in zip(pairs, numbers, strict=True):
+        task.settle(what, end, answers[number])
 
 
 def _leg_prices(tasks: Sequence[LegTask], market: Market) -> None:
-    ends = [(task, end) for task in tasks for end in (0, 1)]
-    for task, end in ends:
+    fills, marks, closes = _by_kind(tasks)
+    for task, end in fills:
         _from_row(task, end)
     _known_exits(tasks, market)
-    _ask(_fills(ends, EndKind.FILL), market.fills)
-    _ask(_fills(ends, EndKind.MARK), market.stated_fills)
-    for task, end in ends:
-        _from_mtm(task, end)
-    _ask(_marks(ends), market.quotes)
-    _ask(_closes(ends), market.closes)
+    _ask(_fills(fills), market.fills)
+    if marks:
+        _ask(_stated_exits(marks), market.stated_fills)
+        for task, end in marks:
+            _from_mtm(task, end)
+        _ask(_quotes(marks), market.quotes)
+    _ask(_closes(closes), market.closes)
+
+
+def _by_kind(tasks: Sequence[LegTask]) -> tuple[list[End], list[End], list[End]]:
+    """Ends of windows by the price they take: fills, marks, closes. A payoff is nobody's answer."""
+    fills: list[End] = []
+    marks: list[End] = []
+    closes: list[End] = []
+    for task in tasks:
+        for end in (0, 1):
+            kind = task.ending(end).kind
+            if kind is EndKind.FILL:
+                fills.append((task, end))
+            elif kind is EndKind.MARK:
+                marks.append((task, end))
+            elif kind is EndKind.CLOSE:
+                closes.append((task, end))
+    return fills, marks, closes
 
 
 def _known_exits(tasks: Sequence[LegTask], market: Market) -> None:
     """Exits that were asked for already, and are not asked again; what the caller states of them comes first."""
     known = [task for task in tasks if task.exit_fill is not None and task.window.end.kind is EndKind.FILL]
-    _ask(((((task, What.PRICE, 1), _fill_of(task, 1)) for task in known)), market.stated_fills)
+    _ask([((task, What.PRICE, 1), _fill_of(task, 1)) for task in known], market.stated_fills)
     for task in known:
         if task.exit_fill is not None and task.lacks(What.PRICE, 1):
             task.settle(What.PRICE, 1, task.exit_fill)
@@ -145,19 +164,18 @@ def _known_exits(tasks: Sequence[LegTask], market: Market) -> None:
 
 def _from_row(task: LegTask, end: int) -> None:
     """The row's own prices are the leg's where there is one leg."""
-    if task.trade.is_combo or task.ending(end).kind is not EndKind.FILL:
-        return
-    net = task.trade.exit_price if end else task.trade.entry_price
-    _settle_row_price(task, end, net, PriceKind.FILL)
+    if not task.trade.is_combo:
+        net = task.trade.exit_price if end else task.trade.entry_price
+        _settle_row_price(task, end, net, PriceKind.FILL)
 
 
 def _from_mtm(task: LegTask, end: int) -> None:
-    if not task.trade.is_combo and task.ending(end).kind is EndKind.MARK and task.lacks(What.PRICE, end):
+    if not task.trade.is_combo and task.lacks(What.PRICE, end):
         _settle_row_price(task, end, task.trade.mtm, PriceKind.MARK)
 
 
 def _settle_row_price(task: LegTask, end: int, net: float | None, kind: PriceKind) -> None:
-    column = "mtm" if kind is PriceKind.MARK else _side(end) + "_price"
+    column = "mtm" if kind is PriceKind.MARK else "exit_price" if end else "entry_price"
     if net is None:
         task.settle(What.PRICE, end, Missing(f"row: no {column}"))
         return
@@ -165,38 +183,50 @@ def _settle_row_price(task: LegTask, end: int, net: float | None, kind: PriceKin
     task.settle(What.PRICE, end, price)
 
 
-def _side(end: int) -> Side:
-    return "exit" if end else "entry"
+def _fills(ends: Sequence[End]) -> list[tuple[Place, FillOf]]:
+    """What the row does not tell; an exit that its orders told is known already."""
+    return [
+        ((task, What.PRICE, end), _fill_of(task, end))
+        for task, end in ends
+        if task.lacks(What.PRICE, end) and not (end and task.exit_fill is not None)
+    ]
 
 
-def _fills(ends: Iterable[tuple[LegTask, int]], kind: EndKind) -> Iterable[tuple[Place, FillOf]]:
-    for task, end in ends:
-        if task.ending(end).kind is not kind or not task.lacks(What.PRICE, end):
-            continue
-        if end and task.exit_fill is not None:
-            continue
-        if kind is EndKind.MARK and task.trade.exit_time is not None:
-            continue  # the exit that is on record is not this end: it lies ahead, or belongs to the closed part
-        yield (task, What.PRICE, end), _fill_of(task, end)
+def _stated_exits(ends: Sequence[End]) -> list[tuple[Place, FillOf]]:
+    """Marks that the caller may have stated as exits.
+
+    The exit that is on record is not this end: it lies ahead, or belongs to the closed part.
+    """
+    return [
+        ((task, What.PRICE, end), _fill_of(task, end))
+        for task, end in ends
+        if task.trade.exit_time is None and not (end and task.exit_fill is not None)
+    ]
 
 
 def _fill_of(task: LegTask, end: int) -> FillOf:
     keys = task.trade.exit_keys if end else task.trade.entry_keys
     leg = task.item.leg
-    return FillOf(leg.instrument, leg.symbol, _side(end), task.ending(end).at, keys)
+    side: Side = "exit" if end else "entry"
+    return FillOf(leg.instrument, leg.symbol, side, task.ending(end).at, keys)
 
 
-def _marks(ends: Iterable[tuple[LegTask, int]]) -> Iterable[tuple[Place, QuoteOf]]:
-    for task, end in ends:
-        if task.ending(end).kind is EndKind.MARK and task.lacks(What.PRICE, end):
-            yield (task, What.PRICE, end), QuoteOf(task.item.leg.instrument, task.ending(end).at)
+def _quotes(ends: Sequence[End]) -> list[tuple[Place, QuoteOf]]:
+    return [
+        ((task, What.PRICE, end), QuoteOf(task.item.leg.instrument, task.ending(end).at))
+        for task, end in ends
+        if task.lacks(What.PRICE, end)
+    ]
 
 
-def _closes(ends: Iterable[tuple[LegTask, int]]) -> Iterable[tuple[Place, CloseOf]]:
-    for task, end in ends:
-        if task.ending(end).kind is EndKind.CLOSE:
-            leg = task.item.leg
-            yield (task, What.PRICE, end), CloseOf(leg.instrument, task.ending(end).session, leg.symbol)
+def _closes(ends: Sequence[End]) -> list[tuple[Place, CloseOf]]:
+    return [
+        (
+            (task, What.PRICE, end),
+            CloseOf(task.item.leg.instrument, task.ending(end).session, task.item.leg.symbol),
+        )
+        for task, end in ends
+    ]
 
 
 def gather_own_prices(tasks: Sequence[LegTask], market: Market) -> None:
@@ -204,36 +234,49 @@ def gather_own_prices(tasks: Sequence[LegTask], market: Market) -> None:
     live = [task for task in tasks if task.window.phase is Phase.LIVE]
     _leg_prices(live, market)
     settled = [task for task in live if task.window.end.kind is EndKind.PAYOFF]
-    places: list[tuple[Place, Instrument]] = [
-        ((task, What.SPOT, 1), underlying_of(task.item.leg.instrument)) for task in settled
-    ]
-    _ask_as_of_end(places, market)
+    _ask_as_of_end([((task, What.SPOT, 1), task.item.underlying) for task in settled], market)
 
 
-def _spots_and_futures(tasks: Sequence[LegTask]) -> list[tuple[Place, Instrument]]:
+def _spots_and_futures(tasks: Sequence[LegTask], market: Market) -> list[tuple[Place, Instrument]]:
     """Spot for futures and options; beside it, for options, the future that expires with them."""
     places: list[tuple[Place, Instrument]] = []
     for task in tasks:
-        instrument = task.item.leg.instrument
-        if isinstance(instrument, DATED):
-            places += [((task, What.SPOT, end), underlying_of(instrument)) for end in (0, 1)]
-        if isinstance(instrument, Option):
+        item = task.item
+        if item.expires_at is None:
+            continue
+        places.append(((task, What.SPOT, 0), item.underlying))
+        places.append(((task, What.SPOT, 1), item.underlying))
+        if item.forward is not None and market.asks_forwards:
             # At expiry the forward is the settlement value itself: nothing to ask.
             alive = [end for end in (0, 1) if task.ending(end).kind is not EndKind.PAYOFF]
-            places += [((task, What.FORWARD, end), same_expiry_future(instrument)) for end in alive]
+            places += [((task, What.FORWARD, end), item.forward) for end in alive]
     return places
 
 
-def _ask_as_of_end(places: list[tuple[Place, Instrument]], market: Market) -> None:
+def _ask_as_of_end(places: Sequence[tuple[Place, Instrument]], market: Market) -> None:
     """Ask the price that an instrument had at the end of a window it stands beside.
 
     At a close the official one comes first: a price of some other instant of that date is only a stopgap.
     """
-    _ask(((p, CloseOf(i, p[0].ending(p[2]).session)) for p, i in places if _ends_at_close(p)), market.closes)
-    places = [(p, i) for p, i in places if p[0].lacks(p[1], p[2])]
-    _ask(((p, PriceAt(i, p[0].ending(p[2]).at)) for p, i in places), market.prices_at)
-    places = [(p, i) for p, i in places if p[0].lacks(p[1], p[2]) and _ends_now(p)]
-    _ask(((p, QuoteOf(i, p[0].ending(p[2]).at)) for p, i in places), market.quotes)
+    at_close = [
+        ((task, what, end), CloseOf(instrument, task.ending(end).session))
+        for (task, what, end), instrument in places
+        if _ends_at_close(task, end)
+    ]
+    if at_close:
+        _ask(at_close, market.closes)
+        places = _lacking(places)
+    _ask([(place, PriceAt(instrument, place[0].ending(place[2]).at)) for place, instrument in places], market.prices_at)
+    current = [
+        ((task, what, end), QuoteOf(instrument, task.ending(end).at))
+        for (task, what, end), instrument in places
+        if task.ending(end).kind is EndKind.MARK and task.lacks(what, end)
+    ]
+    _ask(current, market.quotes)
+
+
+def _lacking(places: Sequence[tuple[Place, Instrument]]) -> list[tuple[Place, Instrument]]:
+    return [(place, instrument) for place, instrument in places if place[0].lacks(place[1], place[2])]
 
 
 def _parity_prices(tasks: Sequence[LegTask], market: Market) -> None:
@@ -254,16 +297,10 @@ def _parity_prices(tasks: Sequence[LegTask], market: Market) -> None:
     _ask_as_of_end(places, market)
 
 
-def _ends_at_close(place: Place) -> bool:
+def _ends_at_close(task: LegTask, end: int) -> bool:
     """Whether the official close of the session is the price at this end; a fill may be of that very instant."""
-    task, _, end = place
     ending = task.ending(end)
     if ending.kind is EndKind.PAYOFF:
         instrument = task.item.leg.instrument
         return isinstance(instrument, DATED) and instrument.settlement is Settlement.CLOSE
     return ending.at_close and ending.kind is not EndKind.MARK
-
-
-def _ends_now(place: Place) -> bool:
-    task, _, end = place
-    return task.ending(end).kind is EndKind.MARK

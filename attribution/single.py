@@ -8,7 +8,7 @@ from typing import Any
 from attribution.batch import explain, explain_one, job_of, jobs_of
 from attribution.market.given import LegPrices, SpotPrices, market_of
 from attribution.market.source import Broker
-from attribution.model import Model, check_model
+from attribution.model import model_of
 from attribution.trade import Trade
 
 __all__ = ["calculate_attribution_for_trade", "calculate_attribution_for_trades"]
@@ -98,7 +98,7 @@ def calculate_attribution_for_trade(
     ValueError
         An unknown method, order or clock.
     """
-    model = check_model(Model(method, tuple(order), steps, clock, rate, dividend_yield, detail, price_tick))
+    model = model_of(method, order, steps, clock, rate, dividend_yield, detail, price_tick)
     market = market_of(broker, spot_prices, leg_prices, historical_cache)
     job = job_of(Trade.from_row(row), current_time, day=day)
     return explain_one(job, market, model, raise_on_missing=raise_on_missing)
@@ -129,7 +129,7 @@ def calculate_attribution_for_trades(
     read or priced keeps its place, with NaN effects, ``status`` and ``reason``; it never stops the others.
     ``raise_on_missing=True`` raises for missing prices.
     """
-    model = check_model(Model(method, tuple(order), steps, clock, rate, dividend_yield, detail, price_tick))
+    model = model_of(method, order, steps, clock, rate, dividend_yield, detail, price_tick)
     market = market_of(broker, spot_prices, leg_prices, historical_cache)
     rows = list(rows)
     jobs = jobs_of(rows, current_time, day=day)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, cast
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from attribution.calendars import canonical_exchange, get_calendar
 from attribution.errors import CalendarError, TradeError
 from attribution.fields import as_number, is_absent
-from attribution.instruments import DATED, Leg
-from attribution.symbols import parse_legs
+from attribution.instruments import DATED, Future, Leg, Option, Style, Underlying
+from attribution.status import Flag
+from attribution.symbols import format_symbol, is_adjusted, parse_legs, same_expiry_future, underlying_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,21 +24,58 @@ _LONG_SIDES = frozenset({"BUY", "LONG"})
 _SHORT_SIDES = frozenset({"SELL", "SHORT"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PricedLeg:
-    """A leg with the multiplier that counts for this trade."""
+    """A leg with the multiplier that counts for this trade, and what follows from its contract.
+
+    Rows come by the million and contracts by the thousand: what follows is found out once for all rows of one symbol.
+    """
 
     leg: Leg
     multiplier: float
 
-    @property
+    @cached_property
     def weight(self) -> float:
         """``w·m``: how many currency units the trade's unit gains per 1.00 of this leg's price."""
         return self.leg.ratio * self.multiplier
 
+    @cached_property
+    def exchange(self) -> str:
+        """Exchange code of the instrument."""
+        return self.leg.instrument.exchange
 
-@dataclass(frozen=True, slots=True)
-class Part:
+    @cached_property
+    def expires_at(self) -> datetime | None:
+        """The zone-aware instant of the final settlement value; None for what never expires."""
+        instrument = self.leg.instrument
+        return instrument.expires_at if isinstance(instrument, DATED) else None
+
+    @cached_property
+    def underlying(self) -> Underlying:
+        """What it settles on; a share or an index is its own underlying."""
+        return underlying_of(self.leg.instrument)
+
+    @cached_property
+    def underlying_symbol(self) -> str:
+        """Canonical symbol of the underlying."""
+        return format_symbol(self.underlying)
+
+    @cached_property
+    def forward(self) -> Future | None:
+        """The future that expires with an option; None for everything else."""
+        instrument = self.leg.instrument
+        return same_expiry_future(instrument) if isinstance(instrument, Option) else None
+
+    @cached_property
+    def flags(self) -> tuple[Flag, ...]:
+        """What is worth telling of the contract whatever its prices."""
+        instrument = self.leg.instrument
+        american = isinstance(instrument, Option) and instrument.style is Style.AMERICAN
+        flags = ((Flag.AMERICAN_AS_EUROPEAN, american), (Flag.ADJUSTED_CONTRACT, is_adjusted(instrument)))
+        return tuple(flag for flag, holds in flags if holds)
+
+
+class Part(NamedTuple):
     """The share of a trade that ends in one way: closed at ``exit_time``, or still open (None)."""
 
     quantity: float
@@ -63,6 +101,11 @@ class Trade:
     label: str | None = None
 
     @property
+    def home(self) -> str:
+        """Exchange code of the first leg: in its zone the row's times are read."""
+        return self.legs[0].exchange
+
+    @property
     def is_combo(self) -> bool:
         """Whether the row's own prices are net prices of several legs."""
         return len(self.legs) > 1
@@ -72,9 +115,9 @@ class Trade:
         """The instant at which nothing of the trade is left; None where a leg never expires."""
         instants = []
         for item in self.legs:
-            if not isinstance(item.leg.instrument, DATED):
+            if item.expires_at is None:
                 return None
-            instants.append(item.leg.instrument.expires_at)
+            instants.append(item.expires_at)
         return max(instants)
 
     @property
@@ -162,7 +205,7 @@ def _read(row: Mapping[str, Any]) -> Trade:
     if not isinstance(symbol, str):
         raise TradeError("symbol", symbol, "text")
     legs = _legs(symbol, _exchange(row), as_number("multiplier", row.get("multiplier")))
-    home = legs[0].leg.instrument.exchange
+    home = legs[0].exchange
     quantity = as_number("entry_quantity", _required(row, "entry_quantity", "a signed number of units, + long"))
     if quantity is None or quantity == 0.0:
         raise TradeError("entry_quantity", quantity, "a signed number of units other than zero, + long")
@@ -262,12 +305,12 @@ def _label(row: Mapping[str, Any]) -> str | None:
 
 def _check_expiries(trade: Trade) -> None:
     for item in trade.legs:
-        instrument = item.leg.instrument
+        expires_at = item.expires_at
         # Fills are recorded a little late: the rest of the expiry day still counts as before expiry.
-        if not isinstance(instrument, DATED):
+        if expires_at is None or trade.entry_time <= expires_at:
             continue
-        if trade.entry_time.astimezone(instrument.expires_at.tzinfo).date() > instrument.expires_at.date():
-            allowed = f"not after the expiry of {item.leg.symbol} ({instrument.expires_at.isoformat()})"
+        if trade.entry_time.astimezone(expires_at.tzinfo).date() > expires_at.date():
+            allowed = f"not after the expiry of {item.leg.symbol} ({expires_at.isoformat()})"
             raise TradeError("entry_time", trade.entry_time.isoformat(), allowed)
 
 

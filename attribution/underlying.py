@@ -7,8 +7,8 @@ from the spot. Only one of them at both ends: it plays the spot and the basis is
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from attribution.errors import TradeError
 from attribution.gather import LegTask, What
@@ -17,7 +17,6 @@ from attribution.market.quotes import Answer, Missing, Price, PriceKind, Why
 from attribution.market.source import merge_missing
 from attribution.model import Model
 from attribution.parity import parity_forward
-from attribution.symbols import underlying_symbol
 from attribution.window import EndKind
 
 __all__ = ["PlaysSpot", "UnderlyingMove", "find_move", "is_daily", "positive", "resolve", "unknown", "values"]
@@ -34,8 +33,7 @@ class PlaysSpot(StrEnum):
     SPOT_AND_PARITY = "spot and parity forward"
 
 
-@dataclass(frozen=True, slots=True)
-class UnderlyingMove:
+class UnderlyingMove(NamedTuple):
     """``S`` and ``b`` at both ends of the window. [currency per unit]"""
 
     spot0: float
@@ -62,7 +60,7 @@ def find_move(
         move = _option_move(task, instrument, spot, times, model)
     if isinstance(move, Missing) and not any(isinstance(answer, Missing) for answer in spot):
         # Both were found, and yet they cannot be compared: say of what.
-        return Missing(f"underlying price of {underlying_symbol(instrument)}: {move.reason}", move.why)
+        return Missing(f"underlying price of {task.item.underlying_symbol}: {move.reason}", move.why)
     return move
 
 
@@ -107,7 +105,7 @@ def _spot(task: LegTask, end: int) -> Answer:
     """The spot found at an end; where it is missing, with its place told."""
     answer = task.answers[What.SPOT][end]
     if isinstance(answer, Missing):
-        symbol = underlying_symbol(task.item.leg.instrument)
+        symbol = task.item.underlying_symbol
         return Missing(f"underlying price of {symbol} {task.where(end)}: {answer.reason}", answer.why)
     return positive(answer)
 
