@@ -81,9 +81,9 @@ def _option_move(
     expires = task.window.end.kind is EndKind.PAYOFF
     first, last = task.answers[What.FORWARD]
     forward = (positive(first), positive(last))
-    parity = isinstance(first, Missing) or (isinstance(last, Missing) and not expires)
-    if parity:
-        (call0, call1), (put0, put1) = task.answers[What.CALL], task.answers[What.PUT]
+    (call0, call1), (put0, put1) = task.answers[What.CALL], task.answers[What.PUT]
+    parity = False
+    if isinstance(call0, Price) and (isinstance(first, Missing) or (isinstance(last, Missing) and not expires)):
         ends = ((call0, put0, spot[0], times[0]), (call1, put1, spot[1], times[1]))
         implied0, implied1 = (
             parity_forward(call, put, at, strike=option.strike, years=years, rate=model.rate)
@@ -139,11 +139,12 @@ def resolve(
         # Who lacks the spot lacks the forward as a rule; only an outage is worth a second sentence.
         return merge_missing(spot_gap, forward_gap) if forward_gap.why is Why.FAILED else spot_gap
     plays = _who_plays(spot, ends, spot_gap, forward_gap)
-    (s0, s1), (f0, f1) = values(spot), values(ends)
-    discounted0, discounted1 = f0 / growth[0], f1 if expires else f1 / growth[1]
-    told = _OF_PARITY.get(plays, plays) if parity else plays
+    s0, s1 = values(spot)
     if plays is PlaysSpot.SPOT:
-        return UnderlyingMove(s0, 0.0, s1, 0.0, told)
+        return UnderlyingMove(s0, 0.0, s1, 0.0, plays)
+    f0, f1 = values(ends)
+    discounted0, discounted1 = f0 / growth[0], f1 if expires else f1 / growth[1]
+    told = _OF_PARITY[plays] if parity else plays
     if plays is PlaysSpot.FUTURE:
         return UnderlyingMove(discounted0, 0.0, discounted1, 0.0, told)
     return UnderlyingMove(s0, discounted0 - s0, s1, 0.0 if expires else discounted1 - s1, told)

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from attribution.kernels._columns import Columns, columns_of, locked, read_columns
+from attribution.kernels._columns import FLOAT, Columns, columns_of, locked, read_columns
 from attribution.kernels._run import Plan, run
 from attribution.kernels.black import black_price_many
 from attribution.kernels.block import LegInputs
@@ -368,37 +368,44 @@ def attribute_rows(
     method, order, steps, detail
         As for :func:`attribute_legs`.
     """
-    choices, size = read_choices(method, order, steps), len(rows)
-    spare = _spare_tables.setdefault((size, detail), []) if size <= FEW else []
+    size = len(rows)
+    if size > FEW:
+        columns = np.ascontiguousarray(np.array(rows, dtype=FLOAT).T)
+        return _told(attribute_columns(columns, method=method, order=order, steps=steps, detail=detail))
+    spare = _spare_tables.setdefault((size, detail), [])
     try:
         table = spare.pop()  # nobody else has it now: threads take turns at a list
     except IndexError:
-        table = _RowTable(size, detail=detail)
+        table = _FewLegs(size, detail=detail)
     table.rows[:] = rows
-    effects, details, status, flags = _attribute(table.columns, choices, table.out, None)
-    told = details.T.tolist() if detail else [None] * size
-    found = list(map(LegRow, effects.T.tolist(), status.tolist(), flags.tolist(), told))
+    attribute_many(table.inputs, *read_choices(method, order, steps), detail, *table.out)
+    found = _told(table.out)
     spare.append(table)
     return found
+
+
+def _told(table: LegTable) -> list[LegRow]:
+    details = table.detail.T.tolist() if table.detail.size else [None] * table.status.size
+    return list(map(LegRow, table.effects.T.tolist(), table.status.tolist(), table.flags.tolist(), details))
 
 
 FEW = 8
 """Up to so many legs, laying out their tables would cost more than the split does: these are used again."""
 
 
-class _RowTable:
-    """Room for the inputs and results of some legs."""
+class _FewLegs:
+    """Room for the inputs and results of a few legs, and the columns as kernels take them."""
 
-    __slots__ = ("columns", "out", "rows")
+    __slots__ = ("inputs", "out", "rows")
 
     def __init__(self, size: int, *, detail: bool) -> None:
         table = np.empty((len(LEGS_NAMES), size))
         self.rows = table.T
-        self.columns = columns_of(table)
+        self.inputs = LegInputs(*locked(table))
         self.out = empty_leg_table(size, detail=detail)
 
 
-_spare_tables: dict[tuple[int, bool], list[_RowTable]] = {}
+_spare_tables: dict[tuple[int, bool], list[_FewLegs]] = {}
 
 
 _Choices = tuple[int, tuple[int, ...], int]

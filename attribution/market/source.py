@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from attribution.errors import BrokerError
 from attribution.market.quotes import (
@@ -126,8 +125,7 @@ Question = TypeVar("Question")
 Asker = tuple[str, Callable[[Sequence[Question]], Sequence[Answer]]]
 
 
-@dataclass(frozen=True, slots=True)
-class Market:
+class Market(NamedTuple):
     """The sources of one call, in the order in which they are asked.
 
     Each method answers a batch: the first source gets all questions, the next only those still open.
@@ -150,8 +148,7 @@ class Market:
 
     def with_broker(self, broker: Broker) -> Market:
         """Return this market with ``broker`` asked last for everything."""
-        return replace(
-            self,
+        return self._replace(
             price_sources=(*self.price_sources, broker),
             close_sources=(*self.close_sources, broker),
             quote_sources=(*self.quote_sources, broker),

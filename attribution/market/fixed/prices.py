@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time
-from typing import Any
+from typing import Any, TypeAlias
 
 from attribution.calendars import canonical_exchange, get_calendar
 from attribution.errors import CalendarError, TradeError
@@ -15,6 +15,12 @@ from attribution.market.quotes import Answer, CloseOf, FillOf, Missing, Price, P
 from attribution.symbols import format_symbol, underlying_of
 
 __all__ = ["PriceTable"]
+
+
+_Given: TypeAlias = tuple[object, datetime, PriceKind]
+"""A value as it was given, its instant, and whether it is of that instant or of the whole date."""
+
+_NOTHING = object()
 
 
 class _Series:
@@ -30,20 +36,21 @@ class _Series:
         self._by_instant[at] = value
         self._dates = None
 
-    def exact(self, at: datetime) -> tuple[object, datetime] | None:
-        return (self._by_instant[at], at) if at in self._by_instant else None
+    def exact(self, at: datetime) -> _Given | None:
+        value = self._by_instant.get(at, _NOTHING)
+        return None if value is _NOTHING else (value, at, PriceKind.GIVEN)
 
-    def daily(self, day: date) -> tuple[object, datetime] | None:
+    def daily(self, day: date) -> _Given | None:
         """The value of a date-typed or midnight key."""
         for at in self.of_date(day):
             if at.time() == time(0):
-                return self._by_instant[at], at
+                return self._by_instant[at], at, PriceKind.DAILY
         return None
 
-    def only(self, day: date) -> tuple[object, datetime] | None:
+    def only(self, day: date) -> _Given | None:
         """The value of the only key of a date."""
         instants = self.of_date(day)
-        return (self._by_instant[instants[0]], instants[0]) if len(instants) == 1 else None
+        return (self._by_instant[instants[0]], instants[0], PriceKind.DAILY) if len(instants) == 1 else None
 
     def of_date(self, day: date) -> Sequence[datetime]:
         """The keys of a date; sorted by date only when the first question needs it."""
@@ -107,32 +114,30 @@ class PriceTable:
         self.holds_forwards |= pair or key.is_future
 
     def _series_of(self, instrument: Instrument) -> Sequence[_Series]:
-        known, text = self._series, format_symbol(instrument)
-        found = (known.get((text, instrument.exchange)), known.get((text, None)))
-        return [series for series in found if series is not None]
+        text = format_symbol(instrument)
+        places = ((text, instrument.exchange), (text, None))
+        return [self._series[place] for place in places if place in self._series]
 
-    def _find(self, instrument: Instrument, at: datetime) -> tuple[object, datetime, bool] | Missing:
+    def _find(self, instrument: Instrument, at: datetime) -> _Given | Missing:
         # A date is a date of the instrument's own exchange, whatever zone the question came in.
         at = at.astimezone(get_calendar(instrument.exchange).zone)
         day = at.date()
         crowded = 0
         for series in self._series_of(instrument):
-            if (hit := series.exact(at)) is not None:
-                return (*hit, True)
-            if (hit := series.daily(day) or series.only(day)) is not None:
-                return (*hit, False)
+            hit = series.exact(at) or series.daily(day) or series.only(day)
+            if hit is not None:
+                return hit
             crowded += len(series.of_date(day))
         what = f"{format_symbol(instrument)} on {instrument.exchange}"
         if crowded:
             return Missing(f"{crowded} prices of {what} on {day}, none of them at {at:%H:%M:%S}")
         return Missing(f"no price of {what} at {stamp(at)}")
 
-    def _priced(self, instrument: Instrument, found: tuple[object, datetime, bool]) -> Answer:
-        value, at, exact = found
+    def _priced(self, instrument: Instrument, value: object, at: datetime, kind: PriceKind) -> Answer:
         quoted = as_underlying_price(self.name, value)
         if quoted is None:
             return Missing(f"{format_symbol(instrument)} at {stamp(at)} is given as NaN or None")
-        return Price(quoted.spot, self.name, PriceKind.GIVEN if exact else PriceKind.DAILY, at)
+        return Price(quoted.spot, self.name, kind, at)
 
     def prices_at(self, wanted: Sequence[PriceAt]) -> list[Answer]:
         """Prices at instants, by the look-up rule of the class."""
@@ -141,20 +146,19 @@ class PriceTable:
     def _price_at(self, ask: PriceAt) -> Answer:
         found = self._find(ask.instrument, ask.at)
         if not isinstance(found, Missing):
-            return self._priced(ask.instrument, found)
+            return self._priced(ask.instrument, *found)
         if self._holds_pairs and isinstance(ask.instrument, Future):
             beside = self._find(underlying_of(ask.instrument), ask.at)
             if not isinstance(beside, Missing):
-                return self._forward_beside(ask.instrument, beside)
+                return self._forward_beside(ask.instrument, *beside)
         return found
 
-    def _forward_beside(self, future: Future, found: tuple[object, datetime, bool]) -> Answer:
-        value, at, exact = found
+    def _forward_beside(self, future: Future, value: object, at: datetime, kind: PriceKind) -> Answer:
         quoted = as_underlying_price(self.name, value)
         forward = None if quoted is None else forward_for(self.name, quoted, future.expiry)
         if forward is None:
             return Missing(f"no forward beside the spot for {format_symbol(future)}")
-        return Price(forward, self.name, PriceKind.GIVEN if exact else PriceKind.DAILY, at)
+        return Price(forward, self.name, kind, at)
 
     def closes(self, wanted: Sequence[CloseOf]) -> list[Answer]:
         """Closes: a price at the very instant of the close, or a date-typed key of that date."""
@@ -166,8 +170,8 @@ class PriceTable:
             hit = None if session is None else series.exact(session.close)
             hit = hit or series.daily(ask.session)
             if hit is not None:
-                answer = self._priced(ask.instrument, (*hit, True))
-                return _as_close(answer)
+                value, at, _ = hit
+                return self._priced(ask.instrument, value, at, PriceKind.CLOSE)
         return Missing(f"no close of {format_symbol(ask.instrument)} on {ask.session}")
 
     def quotes(self, wanted: Sequence[QuoteOf]) -> list[Answer]:
@@ -181,11 +185,5 @@ class PriceTable:
     def _exactly(self, instrument: Instrument, at: datetime) -> Answer:
         for series in self._series_of(instrument):
             if (hit := series.exact(at)) is not None:
-                return self._priced(instrument, (*hit, True))
+                return self._priced(instrument, *hit)
         return Missing(f"no price of {format_symbol(instrument)} at exactly {stamp(at)}")
-
-
-def _as_close(answer: Answer) -> Answer:
-    if isinstance(answer, Price):
-        return Price(answer.value, answer.source, PriceKind.CLOSE, answer.time)
-    return answer
