@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from typing import TypeAlias, TypeVar
+from typing import NamedTuple, TypeVar
 
 from attribution.fields import stamp
 from attribution.instruments import DATED, Instrument, Option, Right, Settlement
@@ -32,6 +32,7 @@ from attribution.window import Ending, EndKind, Phase, Window
 
 __all__ = ["LegTask", "What", "gather", "gather_own_prices", "gather_underlyings"]
 
+SIDES: tuple[Side, Side] = ("entry", "exit")
 UNASKED = Missing("not asked for", Why.NO_SOURCE)
 
 
@@ -93,8 +94,21 @@ class LegTask:
 
 
 Question = TypeVar("Question", bound=Hashable)
-Place: TypeAlias = tuple[LegTask, What, int]
-End: TypeAlias = tuple[LegTask, int]
+
+
+class Place(NamedTuple):
+    """Where an answer belongs: a price of a leg at an end of its window; ``instrument`` is whose price it is."""
+
+    task: LegTask
+    what: What
+    end: int
+    ending: Ending
+    instrument: Instrument
+
+    @property
+    def lacks(self) -> bool:
+        """Whether no price was found yet."""
+        return isinstance(self.task.answers[self.what][self.end], Missing)
 
 
 def gather(tasks: Sequence[LegTask], market: Market) -> None:
@@ -111,122 +125,108 @@ def gather_underlyings(tasks: Sequence[LegTask], market: Market) -> None:
         _parity_prices(tasks, market)
 
 
-def _ask(pairs: Sequence[tuple[Place, Question]], ask: Callable[[Sequence[Question]], list[Answer]]) -> None:
+def _ask(
+    places: Sequence[Place],
+    question_of: Callable[[Place], Question],
+    ask: Callable[[Sequence[Question]], list[Answer]],
+) -> None:
     """Ask each distinct question once and hand the answer to every place that waits for it."""
-    if not pairs:
+    if not places:
         return
     distinct: dict[Question, int] = {}
-    numbers = [distinct.setdefault(question, len(distinct)) for _, question in pairs]
+    numbers = [distinct.setdefault(question_of(place), len(distinct)) for place in places]
     answers = ask(list(distinct))
-    for ((task, what, end), _), number in zip(pairs, numbers, strict=True):
+    for (task, what, end, _, _), number in zip(places, numbers, strict=True):
         task.settle(what, end, answers[number])
+
+
+def _price_at(place: Place) -> PriceAt:
+    return PriceAt(place.instrument, place.ending.at)
+
+
+def _quote_of(place: Place) -> QuoteOf:
+    return QuoteOf(place.instrument, place.ending.at)
+
+
+def _close_of(place: Place) -> CloseOf:
+    own = place.what is What.PRICE
+    return CloseOf(place.instrument, place.ending.session, place.task.item.leg.symbol if own else "")
+
+
+def _fill_of(place: Place) -> FillOf:
+    trade, side = place.task.trade, SIDES[place.end]
+    keys = trade.exit_keys if place.end else trade.entry_keys
+    return FillOf(place.instrument, place.task.item.leg.symbol, side, place.ending.at, keys)
 
 
 def _leg_prices(tasks: Sequence[LegTask], market: Market) -> None:
     fills, marks, closes = _by_kind(tasks)
-    for task, end in fills:
-        _from_row(task, end)
-    _known_exits(tasks, market)
-    _ask(_fills(fills), market.fills)
+    for place in fills:
+        _from_row(place)
+    _known_exits(fills, market)
+    _ask([place for place in fills if place.lacks and not _is_known_exit(place)], _fill_of, market.fills)
     if marks:
-        _ask(_stated_exits(marks), market.stated_fills)
-        for task, end in marks:
-            _from_mtm(task, end)
-        _ask(_quotes(marks), market.quotes)
-    _ask(_closes(closes), market.closes)
+        # The exit that is on record is not a mark: it lies ahead, or belongs to the closed part.
+        stated = [place for place in marks if place.task.trade.exit_time is None and not _is_known_exit(place)]
+        _ask(stated, _fill_of, market.stated_fills)
+        for place in marks:
+            _from_mtm(place)
+        _ask([place for place in marks if place.lacks], _quote_of, market.quotes)
+    _ask(closes, _close_of, market.closes)
 
 
-def _by_kind(tasks: Sequence[LegTask]) -> tuple[list[End], list[End], list[End]]:
-    """Ends of windows by the price they take: fills, marks, closes. A payoff is nobody's answer."""
-    fills: list[End] = []
-    marks: list[End] = []
-    closes: list[End] = []
+def _by_kind(tasks: Sequence[LegTask]) -> tuple[list[Place], list[Place], list[Place]]:
+    """The legs' own prices by what they are at their end: fills, marks, closes. A payoff is nobody's answer."""
+    fills: list[Place] = []
+    marks: list[Place] = []
+    closes: list[Place] = []
     for task in tasks:
-        for end in (0, 1):
-            kind = task.ending(end).kind
-            if kind is EndKind.FILL:
-                fills.append((task, end))
-            elif kind is EndKind.MARK:
-                marks.append((task, end))
-            elif kind is EndKind.CLOSE:
-                closes.append((task, end))
+        for end, ending in enumerate((task.window.start, task.window.end)):
+            place = Place(task, What.PRICE, end, ending, task.item.leg.instrument)
+            if ending.kind is EndKind.FILL:
+                fills.append(place)
+            elif ending.kind is EndKind.MARK:
+                marks.append(place)
+            elif ending.kind is EndKind.CLOSE:
+                closes.append(place)
     return fills, marks, closes
 
 
-def _known_exits(tasks: Sequence[LegTask], market: Market) -> None:
+def _known_exits(fills: Sequence[Place], market: Market) -> None:
     """Exits that were asked for already, and are not asked again; what the caller states of them comes first."""
-    known = [task for task in tasks if task.exit_fill is not None and task.window.end.kind is EndKind.FILL]
-    _ask([((task, What.PRICE, 1), _fill_of(task, 1)) for task in known], market.stated_fills)
-    for task in known:
-        if task.exit_fill is not None and task.lacks(What.PRICE, 1):
-            task.settle(What.PRICE, 1, task.exit_fill)
+    known = [place for place in fills if _is_known_exit(place)]
+    _ask(known, _fill_of, market.stated_fills)
+    for place in known:
+        if place.task.exit_fill is not None and place.lacks:
+            place.task.settle(What.PRICE, 1, place.task.exit_fill)
 
 
-def _from_row(task: LegTask, end: int) -> None:
+def _is_known_exit(place: Place) -> bool:
+    return place.end == 1 and place.task.exit_fill is not None
+
+
+def _from_row(place: Place) -> None:
     """The row's own prices are the leg's where there is one leg."""
-    if not task.trade.is_combo:
-        net = task.trade.exit_price if end else task.trade.entry_price
-        _settle_row_price(task, end, net, PriceKind.FILL)
-
-
-def _from_mtm(task: LegTask, end: int) -> None:
-    if not task.trade.is_combo and task.lacks(What.PRICE, end):
-        _settle_row_price(task, end, task.trade.mtm, PriceKind.MARK)
-
-
-def _settle_row_price(task: LegTask, end: int, net: float | None, kind: PriceKind) -> None:
-    column = "mtm" if kind is PriceKind.MARK else "exit_price" if end else "entry_price"
-    if net is None:
-        task.settle(What.PRICE, end, Missing(f"row: no {column}"))
+    trade = place.task.trade
+    if trade.is_combo:
         return
-    price = Price(net / task.item.leg.ratio + 0.0, f"row {column}", kind, task.ending(end).at)
-    task.settle(What.PRICE, end, price)
+    if place.end:
+        _settle_row_price(place, trade.exit_price, "row exit_price", PriceKind.FILL)
+    else:
+        _settle_row_price(place, trade.entry_price, "row entry_price", PriceKind.FILL)
 
 
-def _fills(ends: Sequence[End]) -> list[tuple[Place, FillOf]]:
-    """What the row does not tell; an exit that its orders told is known already."""
-    return [
-        ((task, What.PRICE, end), _fill_of(task, end))
-        for task, end in ends
-        if task.lacks(What.PRICE, end) and not (end and task.exit_fill is not None)
-    ]
+def _from_mtm(place: Place) -> None:
+    if not place.task.trade.is_combo and place.lacks:
+        _settle_row_price(place, place.task.trade.mtm, "row mtm", PriceKind.MARK)
 
 
-def _stated_exits(ends: Sequence[End]) -> list[tuple[Place, FillOf]]:
-    """Marks that the caller may have stated as exits.
-
-    The exit that is on record is not this end: it lies ahead, or belongs to the closed part.
-    """
-    return [
-        ((task, What.PRICE, end), _fill_of(task, end))
-        for task, end in ends
-        if task.trade.exit_time is None and not (end and task.exit_fill is not None)
-    ]
-
-
-def _fill_of(task: LegTask, end: int) -> FillOf:
-    keys = task.trade.exit_keys if end else task.trade.entry_keys
-    leg = task.item.leg
-    side: Side = "exit" if end else "entry"
-    return FillOf(leg.instrument, leg.symbol, side, task.ending(end).at, keys)
-
-
-def _quotes(ends: Sequence[End]) -> list[tuple[Place, QuoteOf]]:
-    return [
-        ((task, What.PRICE, end), QuoteOf(task.item.leg.instrument, task.ending(end).at))
-        for task, end in ends
-        if task.lacks(What.PRICE, end)
-    ]
-
-
-def _closes(ends: Sequence[End]) -> list[tuple[Place, CloseOf]]:
-    return [
-        (
-            (task, What.PRICE, end),
-            CloseOf(task.item.leg.instrument, task.ending(end).session, task.item.leg.symbol),
-        )
-        for task, end in ends
-    ]
+def _settle_row_price(place: Place, net: float | None, source: str, kind: PriceKind) -> None:
+    task, what, end, ending, _ = place
+    if net is None:
+        task.settle(what, end, Missing(f"row: no {source.removeprefix('row ')}"))
+    else:
+        task.settle(what, end, Price(net / task.item.leg.ratio + 0.0, source, kind, ending.at))
 
 
 def gather_own_prices(tasks: Sequence[LegTask], market: Market) -> None:
@@ -234,73 +234,64 @@ def gather_own_prices(tasks: Sequence[LegTask], market: Market) -> None:
     live = [task for task in tasks if task.window.phase is Phase.LIVE]
     _leg_prices(live, market)
     settled = [task for task in live if task.window.end.kind is EndKind.PAYOFF]
-    _ask_as_of_end([((task, What.SPOT, 1), task.item.underlying) for task in settled], market)
+    _ask_as_of_end([Place(task, What.SPOT, 1, task.window.end, task.item.underlying) for task in settled], market)
 
 
-def _spots_and_futures(tasks: Sequence[LegTask], market: Market) -> list[tuple[Place, Instrument]]:
+def _spots_and_futures(tasks: Sequence[LegTask], market: Market) -> list[Place]:
     """Spot for futures and options; beside it, for options, the future that expires with them."""
-    places: list[tuple[Place, Instrument]] = []
+    places: list[Place] = []
     for task in tasks:
-        item = task.item
+        item, window = task.item, task.window
         if item.expires_at is None:
             continue
-        places.append(((task, What.SPOT, 0), item.underlying))
-        places.append(((task, What.SPOT, 1), item.underlying))
+        places.append(Place(task, What.SPOT, 0, window.start, item.underlying))
+        places.append(Place(task, What.SPOT, 1, window.end, item.underlying))
         if item.forward is not None and market.asks_forwards:
-            # At expiry the forward is the settlement value itself: nothing to ask.
-            alive = [end for end in (0, 1) if task.ending(end).kind is not EndKind.PAYOFF]
-            places += [((task, What.FORWARD, end), item.forward) for end in alive]
+            places += [Place(task, What.FORWARD, end, ending, item.forward) for end, ending in _alive(window)]
     return places
 
 
-def _ask_as_of_end(places: Sequence[tuple[Place, Instrument]], market: Market) -> None:
+def _alive(window: Window) -> list[tuple[int, Ending]]:
+    """Ends before expiry; at expiry the forward is the settlement value itself: nothing to ask."""
+    ends = enumerate((window.start, window.end))
+    return [(end, ending) for end, ending in ends if ending.kind is not EndKind.PAYOFF]
+
+
+def _ask_as_of_end(places: Sequence[Place], market: Market) -> None:
     """Ask the price that an instrument had at the end of a window it stands beside.
 
     At a close the official one comes first: a price of some other instant of that date is only a stopgap.
     """
-    at_close = [
-        ((task, what, end), CloseOf(instrument, task.ending(end).session))
-        for (task, what, end), instrument in places
-        if _ends_at_close(task, end)
-    ]
+    at_close = [place for place in places if _ends_at_close(place)]
     if at_close:
-        _ask(at_close, market.closes)
-        places = _lacking(places)
-    _ask([(place, PriceAt(instrument, place[0].ending(place[2]).at)) for place, instrument in places], market.prices_at)
-    current = [
-        ((task, what, end), QuoteOf(instrument, task.ending(end).at))
-        for (task, what, end), instrument in places
-        if task.ending(end).kind is EndKind.MARK and task.lacks(what, end)
-    ]
-    _ask(current, market.quotes)
-
-
-def _lacking(places: Sequence[tuple[Place, Instrument]]) -> list[tuple[Place, Instrument]]:
-    return [(place, instrument) for place, instrument in places if place[0].lacks(place[1], place[2])]
+        _ask(at_close, _close_of, market.closes)
+        places = [place for place in places if place.lacks]
+    _ask(places, _price_at, market.prices_at)
+    _ask([place for place in places if place.ending.kind is EndKind.MARK and place.lacks], _quote_of, market.quotes)
 
 
 def _parity_prices(tasks: Sequence[LegTask], market: Market) -> None:
     """Call and put of an option's strike, where it has no future and lies near enough to the money."""
-    places: list[tuple[Place, Instrument]] = []
+    places: list[Place] = []
     for task in tasks:
         option = task.item.leg.instrument
         if not isinstance(option, Option):
             continue
-        alive = [end for end in (0, 1) if task.ending(end).kind is not EndKind.PAYOFF]
-        if not any(task.lacks(What.FORWARD, end) for end in alive):
+        alive = _alive(task.window)
+        if not any(task.lacks(What.FORWARD, end) for end, _ in alive):
             continue
-        for end in alive:
+        for end, ending in alive:
             spot = task.answers[What.SPOT][end]
             if isinstance(spot, Missing) or parity_is_sound(option.strike, spot.value):
-                places.append(((task, What.CALL, end), replace(option, right=Right.CALL)))
-                places.append(((task, What.PUT, end), replace(option, right=Right.PUT)))
+                places.append(Place(task, What.CALL, end, ending, replace(option, right=Right.CALL)))
+                places.append(Place(task, What.PUT, end, ending, replace(option, right=Right.PUT)))
     _ask_as_of_end(places, market)
 
 
-def _ends_at_close(task: LegTask, end: int) -> bool:
+def _ends_at_close(place: Place) -> bool:
     """Whether the official close of the session is the price at this end; a fill may be of that very instant."""
-    ending = task.ending(end)
-    if ending.kind is EndKind.PAYOFF:
-        instrument = task.item.leg.instrument
+    kind = place.ending.kind
+    if kind is EndKind.PAYOFF:
+        instrument = place.task.item.leg.instrument
         return isinstance(instrument, DATED) and instrument.settlement is Settlement.CLOSE
-    return ending.at_close and ending.kind is not EndKind.MARK
+    return place.ending.at_close and kind is not EndKind.MARK

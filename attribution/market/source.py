@@ -113,6 +113,11 @@ class Broker(PriceSource, CloseSource, QuoteSource, FillSource, Protocol):
     """Somebody who can be asked everything; what it does not know it answers with ``Missing``."""
 
 
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
 def _nobody(what: str) -> Missing:
     return Missing(f"no source of {what} was given", Why.NO_SOURCE)
 
@@ -122,7 +127,7 @@ NO_QUOTES, NO_FILLS = _nobody("current marks"), _nobody("leg fills")
 NO_KEYED_FILLS, NO_STATED_FILLS = _nobody("fills by order id"), _nobody("stated exit prices")
 
 Question = TypeVar("Question")
-Asker = tuple[str, Callable[[Sequence[Question]], Sequence[Answer]]]
+Asker = tuple[_Named, Callable[[Sequence[Question]], Sequence[Answer]]]
 
 
 class Market(NamedTuple):
@@ -160,30 +165,30 @@ class Market(NamedTuple):
 
     def prices_at(self, wanted: Sequence[PriceAt]) -> list[Answer]:
         """Prices at instants."""
-        return _ask([(s.name, s.prices_at) for s in self.price_sources], wanted, NO_PRICES)
+        return _ask([(s, s.prices_at) for s in self.price_sources], wanted, NO_PRICES)
 
     def closes(self, wanted: Sequence[CloseOf]) -> list[Answer]:
         """Official session closes."""
-        answers = _ask([(s.name, s.closes) for s in self.close_sources], wanted, NO_CLOSES)
+        answers = _ask([(s, s.closes) for s in self.close_sources], wanted, NO_CLOSES)
         if self.close_memory is not None:
             self.close_memory.remember(wanted, answers)
         return answers
 
     def quotes(self, wanted: Sequence[QuoteOf]) -> list[Answer]:
         """Current marks."""
-        return _ask([(s.name, s.quotes) for s in self.quote_sources], wanted, NO_QUOTES)
+        return _ask([(s, s.quotes) for s in self.quote_sources], wanted, NO_QUOTES)
 
     def fills(self, wanted: Sequence[FillOf]) -> list[Answer]:
         """Leg fills."""
-        return _ask([(s.name, s.fills) for s in self.fill_sources], wanted, NO_FILLS)
+        return _ask([(s, s.fills) for s in self.fill_sources], wanted, NO_FILLS)
 
     def keyed_fills(self, wanted: Sequence[FillOf]) -> list[Answer]:
         """Fills by order ids."""
-        return _ask([(s.name, s.fills) for s in self.keyed_fill_sources], wanted, NO_KEYED_FILLS)
+        return _ask([(s, s.fills) for s in self.keyed_fill_sources], wanted, NO_KEYED_FILLS)
 
     def stated_fills(self, wanted: Sequence[FillOf]) -> list[Answer]:
         """Exit prices that the caller stated for open legs."""
-        return _ask([(s.name, s.fills) for s in self.stated_fill_sources], wanted, NO_STATED_FILLS)
+        return _ask([(s, s.fills) for s in self.stated_fill_sources], wanted, NO_STATED_FILLS)
 
 
 def merge_missing(first: Missing, then: Missing) -> Missing:
@@ -200,13 +205,13 @@ def merge_missing(first: Missing, then: Missing) -> Missing:
 def _ask(askers: Sequence[Asker[Question]], wanted: Sequence[Question], nobody: Missing) -> list[Answer]:
     answers: list[Answer] = [nobody] * len(wanted)
     still_open: Sequence[int] = range(len(wanted))
-    for name, ask in askers:
+    for source, ask in askers:
+        replies = _reply(ask, [wanted[i] for i in still_open])
+        for i, reply in zip(still_open, replies, strict=True):
+            answers[i] = _settle(source, answers[i], reply)
+        still_open = [i for i in still_open if _is_open(answers[i])]
         if not still_open:
             break
-        replies = _reply(name, ask, [wanted[i] for i in still_open])
-        for i, reply in zip(still_open, replies, strict=True):
-            answers[i] = _settle(name, answers[i], reply)
-        still_open = [i for i in still_open if _is_open(answers[i])]
     return answers
 
 
@@ -215,9 +220,7 @@ def _is_open(answer: Answer) -> bool:
     return isinstance(answer, Missing) or answer.kind is PriceKind.DAILY
 
 
-def _reply(
-    name: str, ask: Callable[[Sequence[Question]], Sequence[Answer]], questions: Sequence[Question]
-) -> Sequence[Answer]:
+def _reply(ask: Callable[[Sequence[Question]], Sequence[Answer]], questions: Sequence[Question]) -> Sequence[Answer]:
     try:
         replies = ask(questions)
     except BrokerError as exc:
@@ -228,11 +231,11 @@ def _reply(
     return replies
 
 
-def _settle(name: str, before: Answer, reply: Answer) -> Answer:
+def _settle(source: _Named, before: Answer, reply: Answer) -> Answer:
     if isinstance(reply, Price):
         if math.isfinite(reply.value):
             return reply
         reply = Missing(f"failed: answered {reply.value}, which is no price", Why.FAILED)
     if isinstance(before, Price):
         return before
-    return merge_missing(before, Missing(f"{name}: {reply.reason}", reply.why))
+    return merge_missing(before, Missing(f"{source.name}: {reply.reason}", reply.why))
