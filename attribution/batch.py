@@ -18,7 +18,7 @@ from attribution.model import Model
 from attribution.parts import Exits, closed_by_keys, exits_of, parts_of_legs
 from attribution.result import TradeOutcome, failed_result, result_of
 from attribution.status import Status
-from attribution.trade import Part, Trade, as_instant
+from attribution.trade import Trade, as_instant
 from attribution.window import EndKind, Phase, Window, clip_to_expiry, fill_session, trade_window
 
 __all__ = ["Job", "end_of_trade", "explain", "explain_one", "job_of", "jobs_of", "leg_tasks", "read_trade"]
@@ -143,22 +143,19 @@ def _plan(index: int, job: Job, exits: Exits) -> _Plan | AttributionError:
     try:
         fills = exits_of(trade, exits, job.now)
         parts = [trade.parts] * len(trade.legs) if fills is None else parts_of_legs(trade, fills, job.now)
-        tasks = []
+        tasks, windows = [], []
         for leg, (item, own_parts) in enumerate(zip(trade.legs, parts, strict=True)):
             for part in own_parts:
-                whole = _whole_window(job, part, item.exchange)
+                calendar = get_calendar(item.exchange)
+                whole = trade_window(calendar, trade.entry_time, part.exit_time, job.now, day=job.day)
                 own = whole if item.expires_at is None else clip_to_expiry(whole, item.expires_at)
                 told = None if fills is None or part.exit_time is None else fills[leg]
                 tasks.append(LegTask(index, trade, part, item, own, exit_fill=told))
-        windows = [_whole_window(job, part, trade.home) for part in parts[0]]
+                if leg == 0:
+                    windows.append(whole)
     except AttributionError as exc:
         return exc
     return _Plan(job, windows, tasks, fills)
-
-
-def _whole_window(job: Job, part: Part, exchange: str) -> Window:
-    """The window of a part by the calendar of an exchange, before any expiry."""
-    return trade_window(get_calendar(exchange), job.trade.entry_time, part.exit_time, job.now, day=job.day)
 
 
 def _outcome(plan: _Plan, solved: Sequence[LegOutcome | TradeError]) -> TradeOutcome | AttributionError:

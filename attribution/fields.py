@@ -55,8 +55,8 @@ def as_number(field: str, value: object) -> float | None:
             value = float(cast("str | SupportsFloat | SupportsIndex", value))
         except (TypeError, ValueError):
             raise TradeError(field, value, "a number") from None
+    if math.isfinite(value):
+        return value
     if math.isnan(value):
         return None
-    if math.isinf(value):
-        raise TradeError(field, value, "a finite number")
-    return value
+    raise TradeError(field, value, "a finite number")

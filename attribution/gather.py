@@ -163,8 +163,10 @@ def _leg_prices(tasks: Sequence[LegTask], market: Market) -> None:
     fills, marks, closes = _by_kind(tasks)
     for place in fills:
         _from_row(place)
-    _known_exits(fills, market)
-    _ask([place for place in fills if place.lacks and not _is_known_exit(place)], _fill_of, market.fills)
+    untold = [place for place in fills if place.lacks]
+    if untold:
+        _known_exits(untold, market)
+        _ask([place for place in untold if not _is_known_exit(place)], _fill_of, market.fills)
     if marks:
         # The exit that is on record is not a mark: it lies ahead, or belongs to the closed part.
         stated = [place for place in marks if place.task.trade.exit_time is None and not _is_known_exit(place)]

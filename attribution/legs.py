@@ -92,6 +92,8 @@ def solve(tasks: Sequence[LegTask], model: Model) -> list[LegOutcome | TradeErro
         else:
             outcomes.append(found)
     refused = _run(ready, model)
+    if not refused:
+        return outcomes
     return [refused.get(id(outcome), outcome) for outcome in outcomes]
 
 
@@ -227,11 +229,12 @@ def _flags_of(task: LegTask, code: int) -> tuple[Flag, ...]:
     flags = [flag for bit, flag in _FLAGS.items() if code & bit] if code else []
     flags += task.item.flags
     prices, spots, forwards, *_ = task.answers
-    if PriceKind.SETTLEMENT in [answer.kind for answer in prices if isinstance(answer, Price)]:
+    sorts = [a.kind if isinstance(a, Price) else a.why for a in (*prices, *spots, *forwards)]
+    if PriceKind.SETTLEMENT in sorts[:2]:
         flags.append(Flag.SETTLEMENT_AS_CLOSE)
-    if PriceKind.DAILY in [answer.kind for answer in spots + forwards if isinstance(answer, Price)]:
+    if PriceKind.DAILY in sorts[2:]:
         flags.append(Flag.DAILY_PRICE)
-    if Why.FAILED in [answer.why for answer in forwards if isinstance(answer, Missing)]:
+    if Why.FAILED in sorts[4:]:
         flags.append(Flag.FORWARD_FAILED)
     if _provisional(task):
         flags.append(Flag.PROVISIONAL)

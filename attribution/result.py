@@ -43,13 +43,10 @@ def result_of(outcome: TradeOutcome, model: Model) -> dict[str, Any]:
     """Build the result dict of :func:`~attribution.calculate_attribution_for_trade`."""
     legs = outcome.legs
     per_leg = {symbol: _leg_result(same) for symbol, same in _by_symbol(legs).items()}
-    effects = {
-        "spot_attrib": math.fsum([leg.spot for leg in legs]),
-        "vol_attrib": math.fsum([leg.vol for leg in legs]),
-        "timedecay_attrib": math.fsum([leg.timedecay for leg in legs]),
-        "spread_attrib": math.fsum([leg.spread for leg in legs]) + outcome.combo_gap,
-    }
-    pnl = math.fsum([leg.pnl for leg in legs]) + outcome.combo_gap
+    columns = zip(*[(leg.spot, leg.vol, leg.timedecay, leg.spread, leg.pnl) for leg in legs], strict=True)
+    spot, vol, timedecay, spread, pnl = map(math.fsum, columns)
+    spread, pnl = spread + outcome.combo_gap, pnl + outcome.combo_gap
+    effects = {"spot_attrib": spot, "vol_attrib": vol, "timedecay_attrib": timedecay, "spread_attrib": spread}
     status = worst([leg.status for leg in legs])
     flags = {flag for leg in legs for flag in leg.flags}
     if outcome.gap_flagged:

@@ -182,7 +182,7 @@ def _instant(field: str, value: object, exchange: str) -> datetime:
 
 
 def _as_mapping(row: object) -> Mapping[str, Any]:
-    if isinstance(row, Mapping):
+    if isinstance(row, (dict, Mapping)):
         return row
     if hasattr(row, "_asdict"):  # named tuple
         return dict(row._asdict())
@@ -237,7 +237,7 @@ def _read(row: Mapping[str, Any]) -> Trade:
 
 def _exchange(row: Mapping[str, Any]) -> str | None:
     value = row.get("exchange")
-    if is_absent(value):
+    if value is None or is_absent(value):
         return None
     try:
         return canonical_exchange(str(value))
@@ -286,6 +286,8 @@ def _check_exit(
 
 def _keys(field: str, value: object) -> tuple[str, ...]:
     """Order ids: space-separated text, or a sequence of ids."""
+    if value is None:
+        return ()
     if isinstance(value, str):
         return tuple(value.split())
     if isinstance(value, Sequence):
@@ -297,9 +299,8 @@ def _keys(field: str, value: object) -> tuple[str, ...]:
 
 def _label(row: Mapping[str, Any]) -> str | None:
     for field in ("trade_id", "int_order_id"):
-        value = row.get(field)
-        if not is_absent(value):
-            return str(value)
+        if field in row and not is_absent(row[field]):
+            return str(row[field])
     return None
 
 

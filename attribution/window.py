@@ -82,8 +82,10 @@ def trade_window(
     ``current_time`` while the exit lies ahead of it. The exit of a trade that is still to come is not known.
     """
     # Instants of two zones can be equal, and two that differ in ``fold`` alone are: the window tells them as they came.
-    written = [None if at is None else (at.tzinfo, at.fold) for at in (entry_time, exit_time, current_time)]
-    return _trade_window(calendar, entry_time, exit_time, current_time, day, *written)
+    exit_at = exit_time or entry_time
+    zones = (entry_time.tzinfo, exit_at.tzinfo, current_time.tzinfo)
+    written = (zones, entry_time.fold, exit_at.fold, current_time.fold)
+    return _trade_window(calendar, entry_time, exit_time, current_time, day, written)
 
 
 @lru_cache(maxsize=16384)
@@ -93,7 +95,7 @@ def _trade_window(
     exit_time: datetime | None,
     current_time: datetime,
     day: bool,
-    *written: tuple[tzinfo | None, int] | None,
+    written: tuple[tuple[tzinfo | None, ...], int, int, int],
 ) -> Window:
     """Legs of one trade, and trades of one basket, share their window."""
     session = calendar.session_at(current_time)

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from attribution.kernels._columns import FLOAT, Columns, columns_of, locked, read_columns
+from attribution.kernels._jit import entry_point
 from attribution.kernels._run import Plan, run
 from attribution.kernels.black import black_price_many
 from attribution.kernels.block import LegInputs
@@ -378,7 +379,7 @@ def attribute_rows(
     except IndexError:
         table = _FewLegs(size, detail=detail)
     table.rows[:] = rows
-    attribute_many(table.inputs, *read_choices(method, order, steps), detail, *table.out)
+    table.split(table.inputs, *read_choices(method, order, steps), detail, *table.out)
     found = _told(table.out)
     spare.append(table)
     return found
@@ -394,15 +395,16 @@ FEW = 8
 
 
 class _FewLegs:
-    """Room for the inputs and results of a few legs, and the columns as kernels take them."""
+    """Room for the inputs and results of a few legs, and the kernel that takes just these columns."""
 
-    __slots__ = ("inputs", "out", "rows")
+    __slots__ = ("inputs", "out", "rows", "split")
 
     def __init__(self, size: int, *, detail: bool) -> None:
         table = np.empty((len(LEGS_NAMES), size))
         self.rows = table.T
         self.inputs = LegInputs(*locked(table))
         self.out = empty_leg_table(size, detail=detail)
+        self.split = entry_point(attribute_many, (self.inputs, 0, (0, 1, 2, 3), 1, detail, *self.out))
 
 
 _spare_tables: dict[tuple[int, bool], list[_FewLegs]] = {}

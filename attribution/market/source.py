@@ -204,20 +204,17 @@ def merge_missing(first: Missing, then: Missing) -> Missing:
 
 def _ask(askers: Sequence[Asker[Question]], wanted: Sequence[Question], nobody: Missing) -> list[Answer]:
     answers: list[Answer] = [nobody] * len(wanted)
-    still_open: Sequence[int] = range(len(wanted))
+    still_open = list(range(len(wanted)))
     for source, ask in askers:
-        replies = _reply(ask, [wanted[i] for i in still_open])
-        for i, reply in zip(still_open, replies, strict=True):
-            answers[i] = _settle(source, answers[i], reply)
-        still_open = [i for i in still_open if _is_open(answers[i])]
+        asked, still_open = still_open, []
+        for i, reply in zip(asked, _reply(ask, [wanted[i] for i in asked]), strict=True):
+            answer = answers[i] = _settle(source, answers[i], reply)
+            # A value of the whole date is only a stopgap for one of the instant: the next source is worth asking.
+            if isinstance(answer, Missing) or answer.kind is PriceKind.DAILY:
+                still_open.append(i)
         if not still_open:
             break
     return answers
-
-
-def _is_open(answer: Answer) -> bool:
-    """Whether the next source is worth asking: a value of the whole date is only a stopgap for one of the instant."""
-    return isinstance(answer, Missing) or answer.kind is PriceKind.DAILY
 
 
 def _reply(ask: Callable[[Sequence[Question]], Sequence[Answer]], questions: Sequence[Question]) -> Sequence[Answer]:

@@ -10,7 +10,7 @@ from attribution.calendars import canonical_exchange, get_calendar
 from attribution.errors import CalendarError, TradeError
 from attribution.fields import stamp
 from attribution.instruments import Future, Instrument
-from attribution.market.fixed.values import SpotValue, as_underlying_price, canonical_key, forward_for
+from attribution.market.fixed.values import SpotValue, as_spot, as_underlying_price, canonical_key, forward_for
 from attribution.market.quotes import Answer, CloseOf, FillOf, Missing, Price, PriceAt, PriceKind, QuoteOf
 from attribution.symbols import format_symbol, underlying_of
 
@@ -78,16 +78,16 @@ class PriceTable:
     def __init__(self, prices: Mapping[Any, SpotValue] | Iterable[Sequence[Any]], name: str = "spot_prices") -> None:
         self.name = name
         self._series: dict[tuple[str, str | None], _Series] = {}
+        self._found: dict[Instrument, list[_Series]] = {}
         self._holds_pairs = False
         self.holds_forwards = False
         """Whether it could know the price of any future."""
-        rows = (
-            ((*key, value) if isinstance(key, tuple) else (key, value) for key, value in prices.items())
-            if isinstance(prices, Mapping)
-            else prices
-        )
-        for row in rows:
-            self._add(tuple(row))
+        if isinstance(prices, (dict, Mapping)):
+            for key, value in prices.items():
+                self._add((*key, value) if isinstance(key, tuple) else (key, value))
+        else:
+            for row in prices:
+                self._add(tuple(row))
 
     def _add(self, row: tuple[Any, ...]) -> None:
         if len(row) == 4:
@@ -114,9 +114,12 @@ class PriceTable:
         self.holds_forwards |= pair or key.is_future
 
     def _series_of(self, instrument: Instrument) -> Sequence[_Series]:
-        text = format_symbol(instrument)
-        places = ((text, instrument.exchange), (text, None))
-        return [self._series[place] for place in places if place in self._series]
+        found = self._found.get(instrument)
+        if found is None:
+            text = format_symbol(instrument)
+            places = ((text, instrument.exchange), (text, None))
+            found = self._found[instrument] = [self._series[place] for place in places if place in self._series]
+        return found
 
     def _find(self, instrument: Instrument, at: datetime) -> _Given | Missing:
         # A date is a date of the instrument's own exchange, whatever zone the question came in.
@@ -134,10 +137,10 @@ class PriceTable:
         return Missing(f"no price of {what} at {stamp(at)}")
 
     def _priced(self, instrument: Instrument, value: object, at: datetime, kind: PriceKind) -> Answer:
-        quoted = as_underlying_price(self.name, value)
-        if quoted is None:
+        spot = as_spot(self.name, value)
+        if spot is None:
             return Missing(f"{format_symbol(instrument)} at {stamp(at)} is given as NaN or None")
-        return Price(quoted.spot, self.name, kind, at)
+        return Price(spot, self.name, kind, at)
 
     def prices_at(self, wanted: Sequence[PriceAt]) -> list[Answer]:
         """Prices at instants, by the look-up rule of the class."""

@@ -16,6 +16,7 @@ __all__ = [
     "CALLABLE_ERRORS",
     "SpotValue",
     "UnderlyingPrice",
+    "as_spot",
     "as_underlying_price",
     "canonical_key",
     "forward_for",
@@ -60,6 +61,11 @@ def canonical_key(symbol: str, exchange: str | None) -> Key:
     return Key(format_symbol(instrument), instrument.exchange, isinstance(instrument, Future))
 
 
+def as_spot(field: str, value: object) -> float | None:
+    """Return the spot of a given value, or None where it holds none; errors as in :func:`as_underlying_price`."""
+    return as_number(field, value if type(value) is float else _spot_and_forward(field, value)[0])
+
+
 def as_underlying_price(field: str, value: object) -> UnderlyingPrice | None:
     """Return spot and forward of a given value, or None where it holds no spot.
 
@@ -68,24 +74,21 @@ def as_underlying_price(field: str, value: object) -> UnderlyingPrice | None:
     TradeError
         The value has another shape, or is not a finite number; ``field`` names it in the message.
     """
-    spot: object
-    forward: Any = None
-    if type(value) is float:  # the common case needs no search
-        spot = value
-    elif isinstance(value, UnderlyingPrice):
-        spot, forward = value.spot, value.forward
-    elif isinstance(value, tuple):
-        if len(value) != 2:
-            raise TradeError(field, value, "a price, or a pair (spot, forward)")
-        spot, forward = value
-    elif isinstance(value, Mapping):
-        if "spot" not in value:
-            raise TradeError(field, value, 'a price, or a mapping with "spot" and "forward"')
-        spot, forward = value["spot"], value.get("forward")
-    else:
-        spot = value
+    spot, forward = _spot_and_forward(field, value)
     checked = as_number(field, spot)
     return None if checked is None else UnderlyingPrice(checked, forward)
+
+
+def _spot_and_forward(field: str, value: object) -> tuple[object, Any]:
+    if isinstance(value, tuple):
+        if len(value) != 2:
+            raise TradeError(field, value, "a price, or a pair (spot, forward)")
+        return value
+    if isinstance(value, Mapping):
+        if "spot" not in value:
+            raise TradeError(field, value, 'a price, or a mapping with "spot" and "forward"')
+        return value["spot"], value.get("forward")
+    return value, None
 
 
 def forward_for(field: str, quoted: UnderlyingPrice, expiry: date) -> float | None:
