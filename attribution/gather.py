@@ -25,7 +25,7 @@ from attribution.market.quotes import (
     Side,
     Why,
 )
-from attribution.market.source import Market, merge_missing
+from attribution.market.source import GivenPrices, Market, merge_missing
 from attribution.parity import parity_is_sound
 from attribution.trade import Part, PricedLeg, Trade
 from attribution.window import Ending, EndKind, Phase, Window
@@ -268,6 +268,8 @@ def _ask_as_of_end(places: Sequence[Place], market: Market) -> None:
     if at_close:
         _ask(at_close, _close_of, market.closes)
         places = [place for place in places if place.lacks]
+    if market.given is not None:
+        places = [place for place in places if not _is_stated(place, market.given)]
     _ask(places, _price_at, market.prices_at)
     _ask([place for place in places if place.ending.kind is EndKind.MARK and place.lacks], _quote_of, market.quotes)
 
@@ -288,6 +290,15 @@ def _parity_prices(tasks: Sequence[LegTask], market: Market) -> None:
                 places.append(Place(task, What.CALL, end, ending, replace(option, right=Right.CALL)))
                 places.append(Place(task, What.PUT, end, ending, replace(option, right=Right.PUT)))
     _ask_as_of_end(places, market)
+
+
+def _is_stated(place: Place, given: GivenPrices) -> bool:
+    """Whether the caller gave the price of this very instant, which then is the answer."""
+    answer = given.stated_at(place.instrument, place.ending.at)
+    if not isinstance(answer, Price):
+        return False
+    place.task.settle(place.what, place.end, answer)
+    return True
 
 
 def _ends_at_close(place: Place) -> bool:

@@ -82,8 +82,7 @@ class Part(NamedTuple):
     exit_time: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Trade:
+class Trade(NamedTuple):
     """What a row says, checked: signed quantity, legs, own prices and times (zone-aware)."""
 
     symbol: str

@@ -28,7 +28,18 @@ from numba.core import event
 
 from attribution.kernels._cache import KernelCache
 
-__all__ = ["BLOCK", "OPTIONS", "cache_folder", "dispatcher", "entry_point", "inlined", "kernel", "on_compile", "sequence", "stage"]
+__all__ = [
+    "BLOCK",
+    "OPTIONS",
+    "cache_folder",
+    "dispatcher",
+    "entry_point",
+    "inlined",
+    "kernel",
+    "on_compile",
+    "sequence",
+    "stage",
+]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -51,6 +51,7 @@ def market_of(
         quote_sources=table,
         fill_sources=(*stated, *table),
         stated_fill_sources=stated,
+        given=spot if isinstance(spot, PriceTable) else None,
         close_memory=memory,
         asks_forwards=memory is not None or not isinstance(spot, PriceTable) or spot.holds_forwards,
     )

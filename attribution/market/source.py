@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from attribution.errors import BrokerError
+from attribution.instruments import Instrument
 from attribution.market.quotes import (
     Answer,
     Bars,
@@ -27,7 +29,17 @@ from attribution.market.quotes import (
     Why,
 )
 
-__all__ = ["BarSource", "Broker", "CloseMemory", "CloseSource", "FillSource", "Market", "PriceSource", "QuoteSource"]
+__all__ = [
+    "BarSource",
+    "Broker",
+    "CloseMemory",
+    "CloseSource",
+    "FillSource",
+    "GivenPrices",
+    "Market",
+    "PriceSource",
+    "QuoteSource",
+]
 
 
 @runtime_checkable
@@ -113,6 +125,14 @@ class Broker(PriceSource, CloseSource, QuoteSource, FillSource, Protocol):
     """Somebody who can be asked everything; what it does not know it answers with ``Missing``."""
 
 
+class GivenPrices(Protocol):
+    """Prices that the caller stated and nobody needs to be asked for."""
+
+    def stated_at(self, instrument: Instrument, at: datetime) -> Answer | None:
+        """Answer where a price is stated for this very instant; None where the price sources are to be asked."""
+        ...
+
+
 class _Named(Protocol):
     @property
     def name(self) -> str: ...
@@ -127,7 +147,6 @@ NO_QUOTES, NO_FILLS = _nobody("current marks"), _nobody("leg fills")
 NO_KEYED_FILLS, NO_STATED_FILLS = _nobody("fills by order id"), _nobody("stated exit prices")
 
 Question = TypeVar("Question")
-Asker = tuple[_Named, Callable[[Sequence[Question]], Sequence[Answer]]]
 
 
 class Market(NamedTuple):
@@ -144,6 +163,8 @@ class Market(NamedTuple):
     """Those who state an ``exit`` price even of a leg that is still open, where it serves as its mark."""
     keyed_fill_sources: tuple[FillSource, ...] = ()
     """Those who find fills by the order ids that a row names, with their quantities and times."""
+    given: GivenPrices | None = None
+    """The first of the price sources, where it is at hand: what it states for an instant is not asked for."""
     close_memory: CloseMemory | None = None
     """Told of every close that another source answered."""
     asks_forwards: bool = True
@@ -165,30 +186,30 @@ class Market(NamedTuple):
 
     def prices_at(self, wanted: Sequence[PriceAt]) -> list[Answer]:
         """Prices at instants."""
-        return _ask([(s, s.prices_at) for s in self.price_sources], wanted, NO_PRICES)
+        return _ask(self.price_sources, "prices_at", wanted, NO_PRICES)
 
     def closes(self, wanted: Sequence[CloseOf]) -> list[Answer]:
         """Official session closes."""
-        answers = _ask([(s, s.closes) for s in self.close_sources], wanted, NO_CLOSES)
+        answers = _ask(self.close_sources, "closes", wanted, NO_CLOSES)
         if self.close_memory is not None:
             self.close_memory.remember(wanted, answers)
         return answers
 
     def quotes(self, wanted: Sequence[QuoteOf]) -> list[Answer]:
         """Current marks."""
-        return _ask([(s, s.quotes) for s in self.quote_sources], wanted, NO_QUOTES)
+        return _ask(self.quote_sources, "quotes", wanted, NO_QUOTES)
 
     def fills(self, wanted: Sequence[FillOf]) -> list[Answer]:
         """Leg fills."""
-        return _ask([(s, s.fills) for s in self.fill_sources], wanted, NO_FILLS)
+        return _ask(self.fill_sources, "fills", wanted, NO_FILLS)
 
     def keyed_fills(self, wanted: Sequence[FillOf]) -> list[Answer]:
         """Fills by order ids."""
-        return _ask([(s, s.fills) for s in self.keyed_fill_sources], wanted, NO_KEYED_FILLS)
+        return _ask(self.keyed_fill_sources, "fills", wanted, NO_KEYED_FILLS)
 
     def stated_fills(self, wanted: Sequence[FillOf]) -> list[Answer]:
         """Exit prices that the caller stated for open legs."""
-        return _ask([(s, s.fills) for s in self.stated_fill_sources], wanted, NO_STATED_FILLS)
+        return _ask(self.stated_fill_sources, "fills", wanted, NO_STATED_FILLS)
 
 
 def merge_missing(first: Missing, then: Missing) -> Missing:
@@ -202,12 +223,14 @@ def merge_missing(first: Missing, then: Missing) -> Missing:
     return Missing(told, why)
 
 
-def _ask(askers: Sequence[Asker[Question]], wanted: Sequence[Question], nobody: Missing) -> list[Answer]:
+def _ask(sources: Sequence[_Named], method: str, wanted: Sequence[Question], nobody: Missing) -> list[Answer]:
+    """Ask one source after the other what is still open; ``method`` is how sources of this kind are asked."""
     answers: list[Answer] = [nobody] * len(wanted)
     still_open = list(range(len(wanted)))
-    for source, ask in askers:
+    for source in sources:
         asked, still_open = still_open, []
-        for i, reply in zip(asked, _reply(ask, [wanted[i] for i in asked]), strict=True):
+        questions = wanted if len(asked) == len(wanted) else [wanted[i] for i in asked]
+        for i, reply in zip(asked, _reply(getattr(source, method), questions), strict=True):
             answer = answers[i] = _settle(source, answers[i], reply)
             # A value of the whole date is only a stopgap for one of the instant: the next source is worth asking.
             if isinstance(answer, Missing) or answer.kind is PriceKind.DAILY:

@@ -8,9 +8,9 @@ from typing import Any, TypeAlias
 
 from attribution.calendars import canonical_exchange, get_calendar
 from attribution.errors import CalendarError, TradeError
-from attribution.fields import stamp
+from attribution.fields import as_number, stamp
 from attribution.instruments import Future, Instrument
-from attribution.market.fixed.values import SpotValue, as_spot, as_underlying_price, canonical_key, forward_for
+from attribution.market.fixed.values import SpotValue, as_underlying_price, canonical_key, forward_for, spot_of
 from attribution.market.quotes import Answer, CloseOf, FillOf, Missing, Price, PriceAt, PriceKind, QuoteOf
 from attribution.symbols import format_symbol, underlying_of
 
@@ -137,10 +137,16 @@ class PriceTable:
         return Missing(f"no price of {what} at {stamp(at)}")
 
     def _priced(self, instrument: Instrument, value: object, at: datetime, kind: PriceKind) -> Answer:
-        spot = as_spot(self.name, value)
+        spot = as_number(self.name, value if type(value) is float else spot_of(self.name, value))
         if spot is None:
             return Missing(f"{format_symbol(instrument)} at {stamp(at)} is given as NaN or None")
         return Price(spot, self.name, kind, at)
+
+    def stated_at(self, instrument: Instrument, at: datetime) -> Answer | None:
+        """The answer of :meth:`prices_at` where it is a price of this very instant, without a question being made."""
+        series = self._series_of(instrument)
+        hit = series[0].exact(at.astimezone(get_calendar(instrument.exchange).zone)) if series else None
+        return None if hit is None else self._priced(instrument, *hit)
 
     def prices_at(self, wanted: Sequence[PriceAt]) -> list[Answer]:
         """Prices at instants, by the look-up rule of the class."""

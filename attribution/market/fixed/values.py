@@ -16,10 +16,10 @@ __all__ = [
     "CALLABLE_ERRORS",
     "SpotValue",
     "UnderlyingPrice",
-    "as_spot",
     "as_underlying_price",
     "canonical_key",
     "forward_for",
+    "spot_of",
 ]
 
 
@@ -61,9 +61,9 @@ def canonical_key(symbol: str, exchange: str | None) -> Key:
     return Key(format_symbol(instrument), instrument.exchange, isinstance(instrument, Future))
 
 
-def as_spot(field: str, value: object) -> float | None:
-    """Return the spot of a given value, or None where it holds none; errors as in :func:`as_underlying_price`."""
-    return as_number(field, value if type(value) is float else _spot_and_forward(field, value)[0])
+def spot_of(field: str, value: object) -> object:
+    """Return what stands for the spot in a given value, unchecked."""
+    return _spot_and_forward(field, value)[0]
 
 
 def as_underlying_price(field: str, value: object) -> UnderlyingPrice | None:
