@@ -7,12 +7,12 @@ is the business of the :class:`~attribution.market.source.Market`.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple, TypeVar
 
 from attribution.fields import stamp
-from attribution.instruments import DATED, Instrument, Option, Right, Settlement
+from attribution.instruments import DATED, Instrument, Option, Settlement
 from attribution.market.quotes import (
     Answer,
     CloseOf,
@@ -44,6 +44,9 @@ class What(IntEnum):
     FORWARD = 2
     CALL = 3
     PUT = 4
+
+
+CALL_AND_PUT = (What.CALL, What.PUT)
 
 
 def _blank() -> list[list[Answer]]:
@@ -248,7 +251,7 @@ def _spots_and_futures(tasks: Sequence[LegTask], market: Market) -> list[Place]:
             continue
         places.append(Place(task, What.SPOT, 0, window.start, item.underlying))
         places.append(Place(task, What.SPOT, 1, window.end, item.underlying))
-        if item.forward is not None and market.asks_forwards:
+        if item.forward is not None and (market.asks_forwards or market.close_memory is not None):
             places += [Place(task, What.FORWARD, end, ending, item.forward) for end, ending in _alive(window)]
     return places
 
@@ -268,6 +271,8 @@ def _ask_as_of_end(places: Sequence[Place], market: Market) -> None:
     if at_close:
         _ask(at_close, _close_of, market.closes)
         places = [place for place in places if place.lacks]
+    if not market.asks_forwards:
+        places = [place for place in places if place.what is not What.FORWARD]
     if market.given is not None:
         places = [place for place in places if not _is_stated(place, market.given)]
     _ask(places, _price_at, market.prices_at)
@@ -278,8 +283,8 @@ def _parity_prices(tasks: Sequence[LegTask], market: Market) -> None:
     """Call and put of an option's strike, where it has no future and lies near enough to the money."""
     places: list[Place] = []
     for task in tasks:
-        option = task.item.leg.instrument
-        if not isinstance(option, Option):
+        option, twins = task.item.leg.instrument, task.item.call_and_put
+        if twins is None or not isinstance(option, Option):
             continue
         alive = _alive(task.window)
         if not any(task.lacks(What.FORWARD, end) for end, _ in alive):
@@ -287,8 +292,7 @@ def _parity_prices(tasks: Sequence[LegTask], market: Market) -> None:
         for end, ending in alive:
             spot = task.answers[What.SPOT][end]
             if isinstance(spot, Missing) or parity_is_sound(option.strike, spot.value):
-                places.append(Place(task, What.CALL, end, ending, replace(option, right=Right.CALL)))
-                places.append(Place(task, What.PUT, end, ending, replace(option, right=Right.PUT)))
+                places += [Place(task, what, end, ending, twin) for what, twin in zip(CALL_AND_PUT, twins, strict=True)]
     _ask_as_of_end(places, market)
 
 

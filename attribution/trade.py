@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from attribution.calendars import canonical_exchange, get_calendar
 from attribution.errors import CalendarError, TradeError
 from attribution.fields import as_number, is_absent
-from attribution.instruments import DATED, Future, Leg, Option, Style, Underlying
+from attribution.instruments import DATED, Future, Leg, Option, Right, Style, Underlying
 from attribution.status import Flag
 from attribution.symbols import format_symbol, is_adjusted, parse_legs, same_expiry_future, underlying_of
 
@@ -65,6 +65,14 @@ class PricedLeg:
         """The future that expires with an option; None for everything else."""
         instrument = self.leg.instrument
         return same_expiry_future(instrument) if isinstance(instrument, Option) else None
+
+    @cached_property
+    def call_and_put(self) -> tuple[Option, Option] | None:
+        """Both rights of an option's strike, whose prices imply the forward; None for everything else."""
+        instrument = self.leg.instrument
+        if not isinstance(instrument, Option):
+            return None
+        return replace(instrument, right=Right.CALL), replace(instrument, right=Right.PUT)
 
     @cached_property
     def flags(self) -> tuple[Flag, ...]:
@@ -183,10 +191,10 @@ def _instant(field: str, value: object, exchange: str) -> datetime:
 def _as_mapping(row: object) -> Mapping[str, Any]:
     if isinstance(row, (dict, Mapping)):
         return row
+    if hasattr(row, "to_dict"):  # pd.Series, by its mapping face; it is slow to say that it lacks anything
+        return dict(row.to_dict())
     if hasattr(row, "_asdict"):  # named tuple
         return dict(row._asdict())
-    if hasattr(row, "to_dict"):  # pd.Series, by its mapping face
-        return dict(row.to_dict())
     raise TradeError("row", type(row).__name__, "a mapping, a pandas Series or a named tuple")
 
 

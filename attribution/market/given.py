@@ -53,7 +53,7 @@ def market_of(
         stated_fill_sources=stated,
         given=spot if isinstance(spot, PriceTable) else None,
         close_memory=memory,
-        asks_forwards=memory is not None or not isinstance(spot, PriceTable) or spot.holds_forwards,
+        asks_forwards=not isinstance(spot, PriceTable) or spot.holds_forwards,
     )
     if broker is None:
         return market

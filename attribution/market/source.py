@@ -168,7 +168,7 @@ class Market(NamedTuple):
     close_memory: CloseMemory | None = None
     """Told of every close that another source answered."""
     asks_forwards: bool = True
-    """Whether anybody could know the price of a future; where nobody could, none is asked for."""
+    """Whether anybody but the close memory could know the price of a future; where nobody could, none is asked for."""
     asks_parity: bool = False
     """Whether call and put of a strike are looked up where an option has no future to give its forward."""
 
