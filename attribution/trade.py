@@ -130,8 +130,8 @@ class Trade(NamedTuple):
     @property
     def common_multiplier(self) -> float:
         """``m_c``: the multiplier that all legs share, else 1. The row's net prices are per this unit."""
-        first = self.legs[0].multiplier
-        return first if all(leg.multiplier == first for leg in self.legs) else 1.0
+        multipliers = {leg.multiplier for leg in self.legs}
+        return multipliers.pop() if len(multipliers) == 1 else 1.0
 
     @property
     def parts(self) -> tuple[Part, ...]:

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from attribution.market.cache import cached
 from attribution.market.fixed import CloseTable, LegPriceFunction, LegPriceTable, PriceFunction, PriceTable, SpotValue
-from attribution.market.source import Broker, Market
+from attribution.market.source import Market
 
 __all__ = ["LegPrices", "SpotPrices", "market_of"]
 
@@ -55,12 +55,7 @@ def market_of(
         close_memory=memory,
         asks_forwards=not isinstance(spot, PriceTable) or spot.holds_forwards,
     )
-    if broker is None:
-        return market
-    if not isinstance(broker, Broker):
-        lacking = [m for m in ("name", "prices_at", "closes", "quotes", "fills") if not hasattr(broker, m)]
-        raise TypeError(f"broker={broker!r}: a Broker is needed; this one lacks {', '.join(lacking)}")
-    return market.with_broker(cached(broker))
+    return market if broker is None else market.with_broker(cached(broker))
 
 
 def _spot_source(prices: SpotPrices | None) -> PriceTable | PriceFunction | None:
