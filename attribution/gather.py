@@ -163,16 +163,15 @@ def _fill_of(place: Place) -> FillOf:
 
 
 def _leg_prices(tasks: Sequence[LegTask], market: Market) -> None:
-    fills, marks, closes = _by_kind(tasks)
+    fills, exits, marks, closes = _by_kind(tasks)
     for place in fills:
         _from_row(place)
-    untold = [place for place in fills if place.lacks]
-    if untold:
-        _known_exits(untold, market)
-        _ask([place for place in untold if not _is_known_exit(place)], _fill_of, market.fills)
+    if exits:
+        _known_exits(exits, market)
+    _ask([place for place in fills if place.lacks], _fill_of, market.fills)
     if marks:
         # The exit that is on record is not a mark: it lies ahead, or belongs to the closed part.
-        stated = [place for place in marks if place.task.trade.exit_time is None and not _is_known_exit(place)]
+        stated = [place for place in marks if place.task.trade.exit_time is None and place.task.exit_fill is None]
         _ask(stated, _fill_of, market.stated_fills)
         for place in marks:
             _from_mtm(place)
@@ -180,34 +179,30 @@ def _leg_prices(tasks: Sequence[LegTask], market: Market) -> None:
     _ask(closes, _close_of, market.closes)
 
 
-def _by_kind(tasks: Sequence[LegTask]) -> tuple[list[Place], list[Place], list[Place]]:
-    """The legs' own prices by what they are at their end: fills, marks, closes. A payoff is nobody's answer."""
+def _by_kind(tasks: Sequence[LegTask]) -> tuple[list[Place], list[Place], list[Place], list[Place]]:
+    """The legs' own prices by what they are: fills, exits told before, marks, closes. A payoff is nobody's answer."""
     fills: list[Place] = []
+    exits: list[Place] = []
     marks: list[Place] = []
     closes: list[Place] = []
     for task in tasks:
         for end, ending in enumerate((task.window.start, task.window.end)):
             place = Place(task, What.PRICE, end, ending, task.item.leg.instrument)
             if ending.kind is EndKind.FILL:
-                fills.append(place)
+                (exits if end and task.exit_fill is not None else fills).append(place)
             elif ending.kind is EndKind.MARK:
                 marks.append(place)
             elif ending.kind is EndKind.CLOSE:
                 closes.append(place)
-    return fills, marks, closes
+    return fills, exits, marks, closes
 
 
-def _known_exits(fills: Sequence[Place], market: Market) -> None:
+def _known_exits(exits: Sequence[Place], market: Market) -> None:
     """Exits that were asked for already, and are not asked again; what the caller states of them comes first."""
-    known = [place for place in fills if _is_known_exit(place)]
-    _ask(known, _fill_of, market.stated_fills)
-    for place in known:
+    _ask(exits, _fill_of, market.stated_fills)
+    for place in exits:
         if place.task.exit_fill is not None and place.lacks:
             place.task.settle(What.PRICE, 1, place.task.exit_fill)
-
-
-def _is_known_exit(place: Place) -> bool:
-    return place.end == 1 and place.task.exit_fill is not None
 
 
 def _from_row(place: Place) -> None:
