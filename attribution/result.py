@@ -219,11 +219,12 @@ def _sources(leg: LegOutcome) -> dict[str, dict[str, Any]]:
 
 def _total_detail(legs: Sequence[LegOutcome]) -> dict[str, float]:
     """Terms summed over legs; zero for a leg that did nothing, NaN where a leg has none."""
-    names = next((leg.detail.keys() for leg in legs if leg.detail is not None), ())
-    return {name: math.fsum(_term(leg, name) for leg in legs) for name in names}
+    names = next((tuple(leg.detail) for leg in legs if leg.detail is not None), ())
+    terms = [_terms(leg, len(names)) for leg in legs]
+    return dict(zip(names, map(math.fsum, zip(*terms, strict=True)), strict=True))
 
 
-def _term(leg: LegOutcome, name: str) -> float:
+def _terms(leg: LegOutcome, count: int) -> Collection[float]:
     if leg.detail is not None:
-        return leg.detail[name]
-    return 0.0 if leg.status.has_numbers else math.nan
+        return leg.detail.values()
+    return [0.0 if leg.status.has_numbers else math.nan] * count

@@ -171,7 +171,7 @@ def as_instant(field: str, value: object, exchange: str) -> datetime | None:
     """
     if type(value) is str:  # texts repeat: entry times of one basket, the close of one day
         return _instant_of_text(field, value, exchange)
-    if is_absent(value) or value == 0:
+    if value is None or is_absent(value) or value == 0:
         return None
     return _instant(field, value, exchange)
 
