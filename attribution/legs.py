@@ -12,9 +12,9 @@ from attribution.errors import TradeError
 from attribution.gather import LegTask, What
 from attribution.instruments import Option
 from attribution.kernels import LegDetail
-from attribution.kernels.arrays import attribute_rows
 from attribution.kernels.codes import LegFlag, LegStatus
 from attribution.kernels.results import LegRow
+from attribution.kernels.rows import attribute_rows
 from attribution.market.quotes import Missing, Price, PriceKind, Why
 from attribution.model import Model
 from attribution.status import Flag, Status

@@ -23,8 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from attribution.kernels._columns import FLOAT, Columns, columns_of, locked, read_columns
-from attribution.kernels._jit import entry_point
+from attribution.kernels._columns import Columns, columns_of, locked, read_columns
 from attribution.kernels._run import Plan, run
 from attribution.kernels.black import black_price_many
 from attribution.kernels.block import LegInputs
@@ -32,13 +31,12 @@ from attribution.kernels.codes import Factor, Method
 from attribution.kernels.decompose import DETAIL_ROWS, EFFECT_ROWS, attribute_many
 from attribution.kernels.greek_blocks import GREEK_COUNT, black_greeks_many
 from attribution.kernels.implied_vol import implied_vol_many
-from attribution.kernels.results import BlackGreeks, Floats, LegDetail, LegEffects, LegRow, LegTable
+from attribution.kernels.results import BlackGreeks, Floats, LegDetail, LegEffects, LegTable
 
 __all__ = [
     "METHODS",
     "attribute_columns",
     "attribute_legs",
-    "attribute_rows",
     "black_greeks",
     "black_price",
     "empty_leg_table",
@@ -355,59 +353,6 @@ def empty_leg_table(size: int, *, detail: bool) -> LegTable:
     """Return tables for ``size`` legs to be filled by :func:`attribute_columns`."""
     status, flags = np.empty((2, size), np.int64)
     return LegTable(np.empty((EFFECT_ROWS, size)), np.empty((DETAIL_ROWS, size if detail else 0)), status, flags)
-
-
-def attribute_rows(
-    rows: Sequence[Sequence[float]], *, method: str, order: Sequence[str], steps: int, detail: bool
-) -> list[LegRow]:
-    """:func:`attribute_columns` for legs that stand row by row, told as plain numbers.
-
-    Parameters
-    ----------
-    rows
-        Per leg the floats of :class:`LegInputs`, in that order.
-    method, order, steps, detail
-        As for :func:`attribute_legs`.
-    """
-    size = len(rows)
-    if size > FEW:
-        columns = np.ascontiguousarray(np.array(rows, dtype=FLOAT).T)
-        return _told(attribute_columns(columns, method=method, order=order, steps=steps, detail=detail))
-    spare = _spare_tables.setdefault((size, detail), [])
-    try:
-        table = spare.pop()  # nobody else has it now: threads take turns at a list
-    except IndexError:
-        table = _FewLegs(size, detail=detail)
-    table.rows[:] = rows
-    table.split(table.inputs, *read_choices(method, order, steps), detail, *table.out)
-    found = _told(table.out)
-    spare.append(table)
-    return found
-
-
-def _told(table: LegTable) -> list[LegRow]:
-    details = table.detail.T.tolist() if table.detail.size else [None] * table.status.size
-    return list(map(LegRow, table.effects.T.tolist(), table.status.tolist(), table.flags.tolist(), details))
-
-
-FEW = 8
-"""Up to so many legs, laying out their tables would cost more than the split does: these are used again."""
-
-
-class _FewLegs:
-    """Room for the inputs and results of a few legs, and the kernel that takes just these columns."""
-
-    __slots__ = ("inputs", "out", "rows", "split")
-
-    def __init__(self, size: int, *, detail: bool) -> None:
-        table = np.empty((len(LEGS_NAMES), size))
-        self.rows = table.T
-        self.inputs = LegInputs(*locked(table))
-        self.out = empty_leg_table(size, detail=detail)
-        self.split = entry_point(attribute_many, (self.inputs, 0, (0, 1, 2, 3), 1, detail, *self.out))
-
-
-_spare_tables: dict[tuple[int, bool], list[_FewLegs]] = {}
 
 
 _Choices = tuple[int, tuple[int, ...], int]
