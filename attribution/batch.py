@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from attribution.calendars import ExchangeCalendar, get_calendar
 from attribution.combo import combo_gap, exceeds_tolerance, gap_of_separate_exits
 from attribution.errors import AttributionError, MarketDataError, NoSourceError, TradeError
 from attribution.gather import LegTask, gather
-from attribution.instruments import DATED
 from attribution.legs import LegOutcome, solve
 from attribution.market.quotes import Answer
 from attribution.market.source import Market
@@ -19,14 +18,13 @@ from attribution.model import Model
 from attribution.parts import Exits, closed_by_keys, exits_of, parts_of_legs
 from attribution.result import TradeOutcome, failed_result, result_of
 from attribution.status import Status
-from attribution.trade import Part, Trade, as_instant
+from attribution.trade import Trade, as_instant
 from attribution.window import EndKind, Phase, Window, clip_to_expiry, fill_session, trade_window
 
 __all__ = ["Job", "end_of_trade", "explain", "explain_one", "job_of", "jobs_of", "leg_tasks", "read_trade"]
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """One trade to be explained as it is known at ``now`` (zone-aware)."""
 
     trade: Trade
@@ -44,9 +42,8 @@ def read_trade(row: object) -> Trade | AttributionError:
 
 def job_of(trade: Trade, current_time: object, *, day: bool) -> Job:
     """Fix the instant at which a trade is looked at: ``current_time``, else its exit, else now."""
-    home = trade.legs[0].leg.instrument.exchange
-    now = as_instant("current_time", current_time, home) or trade.exit_time
-    return Job(trade, now or datetime.now(UTC).astimezone(get_calendar(home).zone), day)
+    now = as_instant("current_time", current_time, trade.home) or trade.exit_time
+    return Job(trade, now or datetime.now(UTC).astimezone(get_calendar(trade.home).zone), day)
 
 
 def jobs_of(rows: Sequence[object], current_time: object, *, day: bool) -> list[Job | AttributionError]:
@@ -105,11 +102,11 @@ def explain(
 
 
 def _raise_if_missing(result: dict[str, Any], *, raise_on_missing: bool) -> None:
-    status, reason = Status(result["status"]), f"{result['symbol']}: {result['reason']}"
-    if status is Status.NO_SOURCE:
-        raise NoSourceError(reason)
+    status = result["status"]
+    if status == Status.NO_SOURCE:
+        raise NoSourceError(f"{result['symbol']}: {result['reason']}")
     if raise_on_missing and status in (Status.MISSING_PRICE, Status.SOURCE_FAILED):
-        raise MarketDataError(reason)
+        raise MarketDataError(f"{result['symbol']}: {result['reason']}")
 
 
 def leg_tasks(job: Job, market: Market) -> list[LegTask]:
@@ -146,28 +143,19 @@ def _plan(index: int, job: Job, exits: Exits) -> _Plan | AttributionError:
     try:
         fills = exits_of(trade, exits, job.now)
         parts = [trade.parts] * len(trade.legs) if fills is None else parts_of_legs(trade, fills, job.now)
-        tasks, wholes = [], {}
+        tasks, windows = [], []
         for leg, (item, own_parts) in enumerate(zip(trade.legs, parts, strict=True)):
-            instrument = item.leg.instrument
             for part in own_parts:
-                place = (instrument.exchange, part.exit_time)
-                if place not in wholes:
-                    wholes[place] = _whole_window(job, part, instrument.exchange)
-                whole = wholes[place]
-                dated = isinstance(instrument, DATED)
-                own = clip_to_expiry(whole, instrument.expires_at) if dated else whole  # type: ignore[union-attr]
+                calendar = get_calendar(item.exchange)
+                whole = trade_window(calendar, trade.entry_time, part.exit_time, job.now, day=job.day)
+                own = whole if item.expires_at is None else clip_to_expiry(whole, item.expires_at)
                 told = None if fills is None or part.exit_time is None else fills[leg]
                 tasks.append(LegTask(index, trade, part, item, own, exit_fill=told))
-        home = trade.legs[0].leg.instrument.exchange
-        windows = [wholes[home, part.exit_time] for part in parts[0]]
+                if leg == 0:
+                    windows.append(whole)
     except AttributionError as exc:
         return exc
     return _Plan(job, windows, tasks, fills)
-
-
-def _whole_window(job: Job, part: Part, exchange: str) -> Window:
-    """The window of a part by the calendar of an exchange, before any expiry."""
-    return trade_window(get_calendar(exchange), job.trade.entry_time, part.exit_time, job.now, day=job.day)
 
 
 def _outcome(plan: _Plan, solved: Sequence[LegOutcome | TradeError]) -> TradeOutcome | AttributionError:
@@ -182,7 +170,7 @@ def _outcome(plan: _Plan, solved: Sequence[LegOutcome | TradeError]) -> TradeOut
         return exc
     job, trade = plan.job, plan.job.trade
     window = _window(plan.windows, legs)
-    session = get_calendar(trade.legs[0].leg.instrument.exchange).session_at(job.now).date if job.day else None
+    session = get_calendar(trade.home).session_at(job.now).date if job.day else None
     ends = {leg.task.part.exit_time is not None and leg.task.part.exit_time <= job.now for leg in legs}
     return TradeOutcome(trade, window, tuple(legs), gap, flagged, len(ends) > 1, _fees(trade, window, session), session)
 
@@ -195,6 +183,8 @@ def _combo_gap(plan: _Plan, legs: Sequence[LegOutcome]) -> tuple[float, bool]:
             return 0.0, False
         gap = gap_of_separate_exits(trade, legs, plan.fills)
         return gap, exceeds_tolerance(gap, trade.quantity * trade.common_multiplier)
+    if not trade.is_combo:
+        return 0.0, False
     gap, flagged, parts = 0.0, False, len(trade.parts)
     for k, (part, window) in enumerate(zip(trade.parts, plan.windows, strict=True)):
         if window.phase is Phase.LIVE:
@@ -207,6 +197,8 @@ def _combo_gap(plan: _Plan, legs: Sequence[LegOutcome]) -> tuple[float, bool]:
 def _window(windows: Sequence[Window], legs: Sequence[LegOutcome]) -> Window:
     """The window a trade is reported under: that of the leg that lives longest, so an expiry shows as its end."""
     live = [leg.task.window for leg in legs if leg.task.window.phase is Phase.LIVE]
+    if len(live) == 1:
+        return live[0]
     return max(live or windows, key=lambda window: (window.end.at, window.end.kind is not EndKind.PAYOFF))
 
 
@@ -216,7 +208,7 @@ def _fees(trade: Trade, window: Window, session: date | None) -> float:
         return 0.0
     if session is None:
         return trade.commission
-    calendar = get_calendar(trade.legs[0].leg.instrument.exchange)
+    calendar = get_calendar(trade.home)
     paid = fill_session(calendar, trade.entry_time).date if trade.exit_time is None else last_session(trade, calendar)
     return trade.commission if paid == session else 0.0
 

@@ -77,8 +77,8 @@ def _gap(trade: Trade, column: str, net: float | None, prices: Sequence[float]) 
     """Row price − Σ w m p / m_c at one end; 0 where the row has no price there."""
     if net is None:
         return 0.0
-    weights = [item.weight / trade.common_multiplier for item in trade.legs]
-    terms = [weight * price for weight, price in zip(weights, prices, strict=True)]
+    unit = trade.common_multiplier
+    terms = [item.weight / unit * price for item, price in zip(trade.legs, prices, strict=True)]
     total = math.fsum(terms)
     tolerance = PRICE_TOLERANCE + 1e-9 * math.fsum(map(abs, terms))
     if abs(net - total) > tolerance >= abs(net + total):

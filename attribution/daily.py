@@ -12,7 +12,7 @@ from attribution.errors import AttributionError
 from attribution.lifetime import jobs_by_day
 from attribution.market.given import LegPrices, SpotPrices
 from attribution.market.source import Broker
-from attribution.model import Model, check_model
+from attribution.model import model_of
 from attribution.parts import closed_by_keys
 from attribution.single import DEFAULT_ORDER, market_for, symbol_of
 from attribution.tables import Level, NativeFrame, attribute_frame_daily, is_frame
@@ -65,7 +65,7 @@ def attribute_daily(
         trade in ``rows``). A trade without a session in the range has none; a row that cannot be read has one, with
         its status and reason. Of a frame, a frame of its kind, one row each.
     """
-    model = check_model(Model(method, tuple(order), steps, clock, rate, dividend_yield, detail, price_tick))
+    model = model_of(method, order, steps, clock, rate, dividend_yield, detail, price_tick)
     market = market_for(broker, spot_prices, leg_prices, historical_cache)
     if is_frame(rows):
         return attribute_frame_daily(

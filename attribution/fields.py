@@ -12,10 +12,12 @@ from attribution.errors import TradeError
 
 __all__ = ["as_number", "is_absent", "stamp"]
 
+_TRUTHS = (bool, np.bool_)
+
 
 def stamp(at: datetime) -> str:
     """Return an instant as messages show it: ``2025-01-30 15:30:00``, in its own zone."""
-    return at.isoformat(" ", "seconds")[:19]
+    return str(at.replace(microsecond=0, tzinfo=None))
 
 
 def is_absent(value: object) -> bool:
@@ -24,7 +26,7 @@ def is_absent(value: object) -> bool:
         return True
     if isinstance(value, str):
         return not value.strip()
-    if isinstance(value, bool | np.bool_):
+    if isinstance(value, _TRUTHS):
         return False
     differs: object = value != value  # true of NaN and NaT; pandas' NA answers with itself
     return differs is value or differs is True or (isinstance(differs, np.bool_) and bool(differs))
@@ -38,10 +40,14 @@ def as_number(field: str, value: object) -> float | None:
     TradeError
         The value is not a number, or is infinite.
     """
-    if type(value) is not float:  # the common case needs no conversion
+    if value is None:
+        return None
+    if type(value) is int:
+        value = float(value)
+    elif type(value) is not float:
         if is_absent(value):
             return None
-        if isinstance(value, bool | np.bool_):
+        if isinstance(value, _TRUTHS):
             raise TradeError(field, value, "a number")
         if isinstance(value, str) and ("_" in value or not value.isascii()):
             raise TradeError(field, value, "a number in plain digits")
@@ -49,8 +55,8 @@ def as_number(field: str, value: object) -> float | None:
             value = float(cast("str | SupportsFloat | SupportsIndex", value))
         except (TypeError, ValueError):
             raise TradeError(field, value, "a number") from None
+    if math.isfinite(value):
+        return value
     if math.isnan(value):
         return None
-    if math.isinf(value):
-        raise TradeError(field, value, "a finite number")
-    return value
+    raise TradeError(field, value, "a finite number")

@@ -6,14 +6,14 @@ is the business of the :class:`~attribution.market.source.Market`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
-from typing import TypeAlias, TypeVar
+from typing import NamedTuple, TypeVar
 
 from attribution.fields import stamp
-from attribution.instruments import DATED, Instrument, Option, Right, Settlement
+from attribution.instruments import DATED, Instrument, Option, Settlement
 from attribution.market.quotes import (
     Answer,
     CloseOf,
@@ -26,14 +26,14 @@ from attribution.market.quotes import (
     Side,
     Why,
 )
-from attribution.market.source import Market, merge_missing
+from attribution.market.source import GivenPrices, Market, merge_missing
 from attribution.parity import parity_is_sound
-from attribution.symbols import same_expiry_future, underlying_of
-from attribution.trade import Part, PricedLeg, StatedPrices, Trade
+from attribution.trade import Part, PricedLeg, Trade, leg_fields
 from attribution.window import Ending, EndKind, Phase, Window
 
 __all__ = ["LegTask", "What", "gather", "gather_own_prices", "gather_underlyings"]
 
+SIDES: tuple[Side, Side] = ("entry", "exit")
 UNASKED = Missing("not asked for", Why.NO_SOURCE)
 
 
@@ -47,8 +47,11 @@ class What(IntEnum):
     PUT = 4
 
 
+CALL_AND_PUT = (What.CALL, What.PUT)
+
+
 def _blank() -> list[list[Answer]]:
-    return [[UNASKED, UNASKED] for _ in What]
+    return [[UNASKED, UNASKED], [UNASKED, UNASKED], [UNASKED, UNASKED], [UNASKED, UNASKED], [UNASKED, UNASKED]]
 
 
 @dataclass(slots=True)
@@ -83,9 +86,10 @@ class LegTask:
 
     def settle(self, what: What, end: int, answer: Answer) -> None:
         """Record an answer; an absence is told beside the absences before it."""
-        before = self.answers[what][end]
-        if isinstance(before, Missing) and isinstance(answer, Missing):
-            answer = merge_missing(before, answer)
+        if isinstance(answer, Missing):
+            before = self.answers[what][end]
+            if isinstance(before, Missing):
+                answer = merge_missing(before, answer)
         self.answers[what][end] = answer
 
     def lacks(self, what: What, end: int) -> bool:
@@ -94,7 +98,21 @@ class LegTask:
 
 
 Question = TypeVar("Question", bound=Hashable)
-Place: TypeAlias = tuple[LegTask, What, int]
+
+
+class Place(NamedTuple):
+    """Where an answer belongs: a price of a leg at an end of its window; ``instrument`` is whose price it is."""
+
+    task: LegTask
+    what: What
+    end: int
+    ending: Ending
+    instrument: Instrument
+
+    @property
+    def lacks(self) -> bool:
+        """Whether no price was found yet."""
+        return isinstance(self.task.answers[self.what][self.end], Missing)
 
 
 def gather(tasks: Sequence[LegTask], market: Market) -> None:
@@ -108,75 +126,125 @@ def gather_underlyings(tasks: Sequence[LegTask], market: Market) -> None:
     """Fill in what moves live legs: spots, futures, and what parity needs where there is no future."""
     for task in tasks:
         _stated_of_underlying(task)
-    _ask_as_of_end(_spots_and_futures(tasks), market)
+    _ask_as_of_end(_spots_and_futures(tasks, market), market)
     if market.asks_parity:
         _parity_prices(tasks, market)
 
 
-def _ask(places: Iterable[tuple[Place, Question]], ask: Callable[[Sequence[Question]], list[Answer]]) -> None:
+def _ask(
+    places: Sequence[Place],
+    question_of: Callable[[Place], Question],
+    ask: Callable[[Sequence[Question]], list[Answer]],
+) -> None:
     """Ask each distinct question once and hand the answer to every place that waits for it."""
-    pairs = list(places)
-    if not pairs:
+    if not places:
         return
-    distinct = list(dict.fromkeys(question for _, question in pairs))
-    answers = dict(zip(distinct, ask(distinct), strict=True))
-    for (task, what, end), question in pairs:
-        task.settle(what, end, answers[question])
+    distinct: dict[Question, int] = {}
+    numbers = [distinct.setdefault(question_of(place), len(distinct)) for place in places]
+    answers = ask(list(distinct))
+    for (task, what, end, _, _), number in zip(places, numbers, strict=True):
+        task.settle(what, end, answers[number])
+
+
+def _price_at(place: Place) -> PriceAt:
+    return PriceAt(place.instrument, place.ending.at)
+
+
+def _quote_of(place: Place) -> QuoteOf:
+    return QuoteOf(place.instrument, place.ending.at)
+
+
+def _close_of(place: Place) -> CloseOf:
+    own = place.what is What.PRICE
+    return CloseOf(place.instrument, place.ending.session, place.task.item.leg.symbol if own else "")
+
+
+def _fill_of(place: Place) -> FillOf:
+    trade, side = place.task.trade, SIDES[place.end]
+    keys = trade.exit_keys if place.end else trade.entry_keys
+    return FillOf(place.instrument, place.task.item.leg.symbol, side, place.ending.at, keys)
 
 
 def _leg_prices(tasks: Sequence[LegTask], market: Market) -> None:
-    ends = [(task, end) for task in tasks for end in (0, 1)]
-    for task, end in ends:
-        _from_row(task, end)
-    _known_exits(tasks, market)
-    _ask(_fills(ends, EndKind.FILL), market.fills)
-    _ask(_fills(ends, EndKind.MARK), market.stated_fills)
-    for task, end in ends:
-        _from_mtm(task, end)
-    _ask(_marks(ends), market.quotes)
-    _ask(_closes(ends), market.closes)
+    fills, exits, marks, closes = _by_kind(tasks)
+    for place in fills:
+        _from_row(place)
+    _stated_of_leg(fills)
+    if exits:
+        _stated_of_leg(exits)
+        _known_exits([place for place in exits if place.lacks], market)
+    _ask([place for place in fills if place.lacks], _fill_of, market.fills)
+    if marks:
+        # The exit that is on record is not a mark: it lies ahead, or belongs to the closed part.
+        stated = [place for place in marks if place.task.trade.exit_time is None and place.task.exit_fill is None]
+        _stated_of_leg(stated)
+        _ask([place for place in stated if place.lacks], _fill_of, market.stated_fills)
+        for place in marks:
+            _from_mtm(place)
+        _ask([place for place in marks if place.lacks], _quote_of, market.quotes)
+    _ask(closes, _close_of, market.closes)
 
 
-def _known_exits(tasks: Sequence[LegTask], market: Market) -> None:
+def _by_kind(tasks: Sequence[LegTask]) -> tuple[list[Place], list[Place], list[Place], list[Place]]:
+    """The legs' own prices by what they are: fills, exits told before, marks, closes. A payoff is nobody's answer."""
+    fills: list[Place] = []
+    exits: list[Place] = []
+    marks: list[Place] = []
+    closes: list[Place] = []
+    for task in tasks:
+        for end, ending in enumerate((task.window.start, task.window.end)):
+            place = Place(task, What.PRICE, end, ending, task.item.leg.instrument)
+            if ending.kind is EndKind.FILL:
+                (exits if end and task.exit_fill is not None else fills).append(place)
+            elif ending.kind is EndKind.MARK:
+                marks.append(place)
+            elif ending.kind is EndKind.CLOSE:
+                closes.append(place)
+    return fills, exits, marks, closes
+
+
+def _known_exits(exits: Sequence[Place], market: Market) -> None:
     """Exits that were asked for already, and are not asked again; what the caller states of them comes first."""
-    known = [task for task in tasks if task.exit_fill is not None and task.window.end.kind is EndKind.FILL]
-    _ask(((((task, What.PRICE, 1), _fill_of(task, 1)) for task in known)), market.stated_fills)
-    for task in known:
-        if task.exit_fill is not None and task.lacks(What.PRICE, 1):
-            task.settle(What.PRICE, 1, task.exit_fill)
+    _ask(exits, _fill_of, market.stated_fills)
+    for place in exits:
+        if place.task.exit_fill is not None and place.lacks:
+            place.task.settle(What.PRICE, 1, place.task.exit_fill)
 
 
-def _from_row(task: LegTask, end: int) -> None:
-    """The row's own prices are the leg's where there is one leg; else, what it states of the leg."""
-    kind = task.ending(end).kind
-    if kind is EndKind.FILL and not task.trade.is_combo:
-        net = task.trade.exit_price if end else task.trade.entry_price
-        _settle_row_price(task, end, net, PriceKind.FILL)
-    if task.trade.stated is not None and task.lacks(What.PRICE, end):
-        is_mark = end == 1 and kind is EndKind.MARK and task.trade.exit_time is None
-        if kind is EndKind.FILL or is_mark:
-            _settle_stated_leg(task, task.trade.stated, end)
+def _from_row(place: Place) -> None:
+    """The row's own prices are the leg's where there is one leg."""
+    trade = place.task.trade
+    if trade.is_combo:
+        return
+    if place.end:
+        _settle_row_price(place, trade.exit_price, "row exit_price", PriceKind.FILL)
+    else:
+        _settle_row_price(place, trade.entry_price, "row entry_price", PriceKind.FILL)
 
 
-def _settle_stated_leg(task: LegTask, stated: StatedPrices, end: int) -> None:
-    place = task.trade.legs.index(task.item)
-    value = stated.legs[place][end]
-    if value is not None:
-        source = f"row leg{place + 1}_{_side(end)}"
-        task.settle(What.PRICE, end, Price(value, source, PriceKind.FILL, task.ending(end).at))
+def _stated_of_leg(places: Sequence[Place]) -> None:
+    """What rows state of a leg itself."""
+    for place in places:
+        task, what, end, ending, _ = place
+        stated = task.trade.stated
+        if stated is None or not place.lacks:
+            continue
+        number = task.trade.legs.index(task.item)
+        value = stated.legs[number][end]
+        if value is not None:
+            task.settle(what, end, Price(value, f"row {leg_fields(number + 1)[end]}", PriceKind.FILL, ending.at))
 
 
 def _stated_of_underlying(task: LegTask) -> None:
     """What the row states of its underlying, at the ends that are the trade's own."""
-    stated = task.trade.stated
-    instrument = task.item.leg.instrument
-    if stated is None or not isinstance(instrument, DATED):
+    stated, expires_at = task.trade.stated, task.item.expires_at
+    if stated is None or expires_at is None:
         return
     for end in (0, 1):
-        if not _is_own_end(task, instrument.expires_at, end):
+        if not _is_own_end(task, expires_at, end):
             continue
         _settle_stated(task, What.SPOT, end, stated.spot[end])
-        if isinstance(instrument, Option) and task.ending(end).kind is not EndKind.PAYOFF:
+        if task.item.forward is not None and task.ending(end).kind is not EndKind.PAYOFF:
             _settle_stated(task, What.FORWARD, end, stated.forward[end])
 
 
@@ -196,56 +264,21 @@ def _is_own_end(task: LegTask, expires_at: datetime, end: int) -> bool:
 
 def _settle_stated(task: LegTask, what: What, end: int, value: float | None) -> None:
     if value is not None:
-        source = f"row {what.name.lower()}_{_side(end)}"
+        source = f"row {what.name.lower()}_{SIDES[end]}"
         task.settle(what, end, Price(value, source, PriceKind.GIVEN, task.ending(end).at))
 
 
-def _from_mtm(task: LegTask, end: int) -> None:
-    if not task.trade.is_combo and task.ending(end).kind is EndKind.MARK and task.lacks(What.PRICE, end):
-        _settle_row_price(task, end, task.trade.mtm, PriceKind.MARK)
+def _from_mtm(place: Place) -> None:
+    if not place.task.trade.is_combo and place.lacks:
+        _settle_row_price(place, place.task.trade.mtm, "row mtm", PriceKind.MARK)
 
 
-def _settle_row_price(task: LegTask, end: int, net: float | None, kind: PriceKind) -> None:
-    column = "mtm" if kind is PriceKind.MARK else _side(end) + "_price"
+def _settle_row_price(place: Place, net: float | None, source: str, kind: PriceKind) -> None:
+    task, what, end, ending, _ = place
     if net is None:
-        task.settle(What.PRICE, end, Missing(f"row: no {column}"))
-        return
-    price = Price(net / task.item.leg.ratio + 0.0, f"row {column}", kind, task.ending(end).at)
-    task.settle(What.PRICE, end, price)
-
-
-def _side(end: int) -> Side:
-    return "exit" if end else "entry"
-
-
-def _fills(ends: Iterable[tuple[LegTask, int]], kind: EndKind) -> Iterable[tuple[Place, FillOf]]:
-    for task, end in ends:
-        if task.ending(end).kind is not kind or not task.lacks(What.PRICE, end):
-            continue
-        if end and task.exit_fill is not None:
-            continue
-        if kind is EndKind.MARK and task.trade.exit_time is not None:
-            continue  # the exit that is on record is not this end: it lies ahead, or belongs to the closed part
-        yield (task, What.PRICE, end), _fill_of(task, end)
-
-
-def _fill_of(task: LegTask, end: int) -> FillOf:
-    keys = task.trade.exit_keys if end else task.trade.entry_keys
-    leg = task.item.leg
-    return FillOf(leg.instrument, leg.symbol, _side(end), task.ending(end).at, keys)
-
-
-def _marks(ends: Iterable[tuple[LegTask, int]]) -> Iterable[tuple[Place, QuoteOf]]:
-    for task, end in ends:
-        if task.ending(end).kind is EndKind.MARK and task.lacks(What.PRICE, end):
-            yield (task, What.PRICE, end), QuoteOf(task.item.leg.instrument, task.ending(end).at)
-
-
-def _closes(ends: Iterable[tuple[LegTask, int]]) -> Iterable[tuple[Place, CloseOf]]:
-    for task, end in ends:
-        if task.ending(end).kind is EndKind.CLOSE:
-            leg = task.item.leg
-            yield (task, What.PRICE, end), CloseOf(leg.instrument, task.ending(end).session, leg.symbol)
+        task.settle(what, end, Missing(f"row: no {source.removeprefix('row ')}"))
+    else:
+        task.settle(what, end, Price(net / task.item.leg.ratio + 0.0, source, kind, ending.at))
 
 
 def gather_own_prices(tasks: Sequence[LegTask], market: Market) -> None:
@@ -255,67 +288,77 @@ def gather_own_prices(tasks: Sequence[LegTask], market: Market) -> None:
     settled = [task for task in live if task.window.end.kind is EndKind.PAYOFF]
     for task in settled:
         _stated_of_underlying(task)
-    places: list[tuple[Place, Instrument]] = [
-        ((task, What.SPOT, 1), underlying_of(task.item.leg.instrument)) for task in settled
-    ]
-    _ask_as_of_end(places, market)
+    _ask_as_of_end([Place(task, What.SPOT, 1, task.window.end, task.item.underlying) for task in settled], market)
 
 
-def _spots_and_futures(tasks: Sequence[LegTask]) -> list[tuple[Place, Instrument]]:
+def _spots_and_futures(tasks: Sequence[LegTask], market: Market) -> list[Place]:
     """Spot for futures and options; beside it, for options, the future that expires with them."""
-    places: list[tuple[Place, Instrument]] = []
+    places: list[Place] = []
     for task in tasks:
-        instrument = task.item.leg.instrument
-        if isinstance(instrument, DATED):
-            places += [((task, What.SPOT, end), underlying_of(instrument)) for end in (0, 1)]
-        if isinstance(instrument, Option):
-            # At expiry the forward is the settlement value itself: nothing to ask.
-            alive = [end for end in (0, 1) if task.ending(end).kind is not EndKind.PAYOFF]
-            places += [((task, What.FORWARD, end), same_expiry_future(instrument)) for end in alive]
+        item, window = task.item, task.window
+        if item.expires_at is None:
+            continue
+        places.append(Place(task, What.SPOT, 0, window.start, item.underlying))
+        places.append(Place(task, What.SPOT, 1, window.end, item.underlying))
+        if item.forward is not None and (market.asks_forwards or market.close_memory is not None):
+            places += [Place(task, What.FORWARD, end, ending, item.forward) for end, ending in _alive(window)]
     return places
 
 
-def _ask_as_of_end(places: list[tuple[Place, Instrument]], market: Market) -> None:
+def _alive(window: Window) -> list[tuple[int, Ending]]:
+    """Ends before expiry; at expiry the forward is the settlement value itself: nothing to ask."""
+    ends = enumerate((window.start, window.end))
+    return [(end, ending) for end, ending in ends if ending.kind is not EndKind.PAYOFF]
+
+
+def _ask_as_of_end(places: Sequence[Place], market: Market) -> None:
     """Ask the price that an instrument had at the end of a window it stands beside.
 
     At a close the official one comes first: a price of some other instant of that date is only a stopgap.
     """
-    places = [(p, i) for p, i in places if p[0].lacks(p[1], p[2])]
-    _ask(((p, CloseOf(i, p[0].ending(p[2]).session)) for p, i in places if _ends_at_close(p)), market.closes)
-    places = [(p, i) for p, i in places if p[0].lacks(p[1], p[2])]
-    _ask(((p, PriceAt(i, p[0].ending(p[2]).at)) for p, i in places), market.prices_at)
-    places = [(p, i) for p, i in places if p[0].lacks(p[1], p[2]) and _ends_now(p)]
-    _ask(((p, QuoteOf(i, p[0].ending(p[2]).at)) for p, i in places), market.quotes)
+    places = [place for place in places if place.lacks]
+    at_close = [place for place in places if _ends_at_close(place)]
+    if at_close:
+        _ask(at_close, _close_of, market.closes)
+        places = [place for place in places if place.lacks]
+    if not market.asks_forwards:
+        places = [place for place in places if place.what is not What.FORWARD]
+    if market.given is not None:
+        places = [place for place in places if not _is_stated(place, market.given)]
+    _ask(places, _price_at, market.prices_at)
+    _ask([place for place in places if place.ending.kind is EndKind.MARK and place.lacks], _quote_of, market.quotes)
 
 
 def _parity_prices(tasks: Sequence[LegTask], market: Market) -> None:
     """Call and put of an option's strike, where it has no future and lies near enough to the money."""
-    places: list[tuple[Place, Instrument]] = []
+    places: list[Place] = []
     for task in tasks:
-        option = task.item.leg.instrument
-        if not isinstance(option, Option):
+        option, twins = task.item.leg.instrument, task.item.call_and_put
+        if twins is None or not isinstance(option, Option):
             continue
-        alive = [end for end in (0, 1) if task.ending(end).kind is not EndKind.PAYOFF]
-        if not any(task.lacks(What.FORWARD, end) for end in alive):
+        alive = _alive(task.window)
+        if not any(task.lacks(What.FORWARD, end) for end, _ in alive):
             continue
-        for end in alive:
+        for end, ending in alive:
             spot = task.answers[What.SPOT][end]
             if isinstance(spot, Missing) or parity_is_sound(option.strike, spot.value):
-                places.append(((task, What.CALL, end), replace(option, right=Right.CALL)))
-                places.append(((task, What.PUT, end), replace(option, right=Right.PUT)))
+                places += [Place(task, what, end, ending, twin) for what, twin in zip(CALL_AND_PUT, twins, strict=True)]
     _ask_as_of_end(places, market)
+
+
+def _is_stated(place: Place, given: GivenPrices) -> bool:
+    """Whether the caller gave the price of this very instant, which then is the answer."""
+    answer = given.stated_at(place.instrument, place.ending.at)
+    if not isinstance(answer, Price):
+        return False
+    place.task.settle(place.what, place.end, answer)
+    return True
 
 
 def _ends_at_close(place: Place) -> bool:
     """Whether the official close of the session is the price at this end; a fill may be of that very instant."""
-    task, _, end = place
-    ending = task.ending(end)
-    if ending.kind is EndKind.PAYOFF:
-        instrument = task.item.leg.instrument
+    kind = place.ending.kind
+    if kind is EndKind.PAYOFF:
+        instrument = place.task.item.leg.instrument
         return isinstance(instrument, DATED) and instrument.settlement is Settlement.CLOSE
-    return ending.at_close and ending.kind is not EndKind.MARK
-
-
-def _ends_now(place: Place) -> bool:
-    task, _, end = place
-    return task.ending(end).kind is EndKind.MARK
+    return place.ending.at_close and kind is not EndKind.MARK

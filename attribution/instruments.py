@@ -7,7 +7,7 @@ it expires. How it is *written* is the business of :mod:`attribution.symbols`.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from enum import IntEnum, StrEnum
 from functools import cache
@@ -68,13 +68,29 @@ def _check_multiplier(multiplier: float) -> None:
         raise TradeError("multiplier", multiplier, "a positive finite number")
 
 
+class _Hashed:
+    """Instruments are the keys of every table of prices: their hash is worked out once."""
+
+    __slots__ = ("_hash",)
+
+    def __hash__(self) -> int:
+        try:
+            return self._hash  # type: ignore[attr-defined, no-any-return]
+        except AttributeError:
+            found = hash(tuple(getattr(self, field.name) for field in fields(self)))  # type: ignore[arg-type]
+            object.__setattr__(self, "_hash", found)
+            return found
+
+
 @dataclass(frozen=True, slots=True)
-class Equity:
+class Equity(_Hashed):
     """A share. One unit is one share; it never expires."""
 
     name: str
     exchange: str = "NSE"
     multiplier: float = 1.0
+
+    __hash__ = _Hashed.__hash__
 
     def __post_init__(self) -> None:
         _check_name(self.name)
@@ -82,12 +98,14 @@ class Equity:
 
 
 @dataclass(frozen=True, slots=True)
-class Index:
+class Index(_Hashed):
     """An index level. It cannot be held, but it is what index futures and options settle on."""
 
     name: str
     exchange: str = "NSE"
     multiplier: float = 1.0
+
+    __hash__ = _Hashed.__hash__
 
     def __post_init__(self) -> None:
         _check_name(self.name)
@@ -98,13 +116,15 @@ Underlying: TypeAlias = Equity | Index
 
 
 @dataclass(frozen=True, slots=True)
-class Future:
+class Future(_Hashed):
     """A future on an equity or index, expiring on the session labelled ``expiry``."""
 
     underlying: Underlying
     expiry: date
     multiplier: float = 1.0
     settlement: Settlement = Settlement.CLOSE
+
+    __hash__ = _Hashed.__hash__
 
     def __post_init__(self) -> None:
         _check_multiplier(self.multiplier)
@@ -121,7 +141,7 @@ class Future:
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
+class Option(_Hashed):
     """A vanilla option; ``strike`` in currency per unit of the underlying."""
 
     underlying: Underlying
@@ -131,6 +151,8 @@ class Option:
     multiplier: float = 1.0
     style: Style = Style.EUROPEAN
     settlement: Settlement = Settlement.CLOSE
+
+    __hash__ = _Hashed.__hash__
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.strike) and self.strike > 0.0):

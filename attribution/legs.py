@@ -5,28 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import NamedTuple
 
-import numpy as np
-
-from attribution.calendars import get_calendar, get_clock, to_epoch_us
+from attribution.calendars import get_calendar, get_clock
 from attribution.errors import TradeError
 from attribution.gather import LegTask, What
-from attribution.instruments import DATED, Instrument, Option, Style
+from attribution.instruments import Option
 from attribution.kernels import LegDetail
-from attribution.kernels.arrays import attribute_columns
 from attribution.kernels.codes import LegFlag, LegStatus
+from attribution.kernels.results import LegRow
+from attribution.kernels.rows import attribute_rows
 from attribution.market.quotes import Missing, Price, PriceKind, Why
 from attribution.model import Model
 from attribution.status import Flag, Status
-from attribution.symbols import is_adjusted
-from attribution.underlying import PlaysSpot, UnderlyingMove, find_move, is_daily
+from attribution.underlying import PlaysSpot, UnderlyingMove, find_move
 from attribution.window import EndKind, Phase
 
-__all__ = ["KERNEL_FLAGS", "LegOutcome", "payoff_of", "solve", "standing_flags"]
+__all__ = ["KERNEL_FLAGS", "LegOutcome", "payoff_of", "solve"]
 
 NAN = math.nan
+OK, INVALID_INPUT, NO_START_VOL = int(LegStatus.OK), int(LegStatus.INVALID_INPUT), int(LegStatus.NO_START_VOL)
 
 
 @dataclass(slots=True)
@@ -94,19 +92,20 @@ def solve(tasks: Sequence[LegTask], model: Model) -> list[LegOutcome | TradeErro
         else:
             outcomes.append(found)
     refused = _run(ready, model)
+    if not refused:
+        return outcomes
     return [refused.get(id(outcome), outcome) for outcome in outcomes]
 
 
 def _times_to_expiry(task: LegTask, clock_name: str) -> tuple[float, float]:
     """Years of the clock to expiry at both ends; NaN for what never expires and what was not alive."""
-    instrument, window = task.item.leg.instrument, task.window
-    if not isinstance(instrument, DATED) or window.phase is not Phase.LIVE:
+    expires_at, window = task.item.expires_at, task.window
+    if expires_at is None or window.phase is not Phase.LIVE:
         return NAN, NAN
-    clock = get_clock(clock_name, instrument.exchange)
-    expiry = to_epoch_us(instrument.expires_at)
+    clock = get_clock(clock_name, task.item.exchange)
     # A fill recorded late on the expiry day is at expiry: T = 0, never negative.
-    start = max(clock.years_at(to_epoch_us(window.start.at), expiry), 0.0)
-    return start, max(clock.years_at(to_epoch_us(window.end.at), expiry), 0.0)
+    start = max(clock.years_left(window.start.at, expires_at), 0.0)
+    return start, max(clock.years_left(window.end.at, expires_at), 0.0)
 
 
 def _prepare(task: LegTask, time0: float, time1: float, model: Model) -> LegOutcome | _Ready:
@@ -187,15 +186,13 @@ def _run(ready: Sequence[_Ready], model: Model) -> dict[int, TradeError]:
     refused: dict[int, TradeError] = {}
     if not ready:
         return refused
-    columns = np.ascontiguousarray(np.array([leg.row for leg in ready], dtype=np.float64).T)
-    table = attribute_columns(columns, method=model.method, order=model.order, steps=model.steps, detail=model.detail)
-    details = table.detail.T.tolist() if model.detail else [None] * len(ready)
-    shares = zip(table.effects.T.tolist(), table.status.tolist(), table.flags.tolist(), details, strict=True)
-    for leg, (effects, status, flags, detail) in zip(ready, shares, strict=True):
-        if status == LegStatus.INVALID_INPUT:
+    rows, detail = [leg.row for leg in ready], bool(model.detail)
+    shares = attribute_rows(rows, method=model.method, order=model.order, steps=model.steps, detail=detail)
+    for leg, share in zip(ready, shares, strict=True):
+        if share.status == INVALID_INPUT:
             refused[id(leg.outcome)] = _too_large(leg)
         else:
-            _take(leg.outcome, effects, LegStatus(status), flags, detail)
+            _take(leg.outcome, share)
     return refused
 
 
@@ -207,57 +204,45 @@ def _too_large(leg: _Ready) -> TradeError:
     return TradeError(f"prices of {symbol}", seen, "prices, rates and times whose split a number can hold")
 
 
-def _take(outcome: LegOutcome, effects: list[float], code: LegStatus, flags: int, detail: list[float] | None) -> None:
+def _take(outcome: LegOutcome, share: LegRow) -> None:
     """Scale one leg's effects to its position, and say what the kernels said of it."""
     position = outcome.task.position
-    outcome.flags = _flags_of(outcome.task, flags)
-    if code is LegStatus.NO_START_VOL:
+    outcome.flags = _flags_of(outcome.task, share.flags)
+    if share.status == NO_START_VOL:
         outcome.status = Status.NO_START_VOL
         outcome.reasons = (f"no implied vol of {outcome.task.item.leg.symbol} {outcome.task.where(0)}",)
-    elif code is not LegStatus.OK:
+    elif share.status != OK:
         raise AssertionError(f"a number was missing and not noticed: {outcome!r}")
-    spot, vol, timedecay, spread, _, outcome.vol0, outcome.vol1 = effects
+    spot, vol, timedecay, spread, _, outcome.vol0, outcome.vol1 = share.effects
     # "+ 0.0" turns the −0.0 of a short position into a plain zero.
     outcome.spot = position * spot + 0.0
     outcome.spread = position * spread + 0.0
     outcome.vol = position * vol + 0.0
     outcome.timedecay = position * timedecay + 0.0
     outcome.residual = outcome.pnl - (outcome.spot + outcome.spread + outcome.vol + outcome.timedecay)
-    if detail is not None:
-        terms = zip(LegDetail._fields, detail, strict=True)
+    if share.detail is not None:
+        terms = zip(LegDetail._fields, share.detail, strict=True)
         outcome.detail = {name: position * value + 0.0 for name, value in terms}
 
 
 def _flags_of(task: LegTask, code: int) -> tuple[Flag, ...]:
     flags = [flag for bit, flag in KERNEL_FLAGS.items() if code & bit] if code else []
-    flags += standing_flags(task.item.leg.instrument)
-    prices = task.answers[What.PRICE]
-    if any(isinstance(a, Price) and a.kind is PriceKind.SETTLEMENT for a in prices):
+    flags += task.item.flags
+    prices, spots, forwards, *_ = task.answers
+    sorts = [a.kind if isinstance(a, Price) else a.why for a in (*prices, *spots, *forwards)]
+    if PriceKind.SETTLEMENT in sorts[:2]:
         flags.append(Flag.SETTLEMENT_AS_CLOSE)
-    if any(is_daily(answer) for what in (What.SPOT, What.FORWARD) for answer in task.answers[what]):
+    if PriceKind.DAILY in sorts[2:]:
         flags.append(Flag.DAILY_PRICE)
-    if any(isinstance(a, Missing) and a.why is Why.FAILED for a in task.answers[What.FORWARD]):
+    if Why.FAILED in sorts[4:]:
         flags.append(Flag.FORWARD_FAILED)
     if _provisional(task):
         flags.append(Flag.PROVISIONAL)
     return tuple(flags)
 
 
-@lru_cache(maxsize=65536)
-def standing_flags(instrument: Instrument) -> tuple[Flag, ...]:
-    """Return what is worth telling of an instrument whatever its prices."""
-    flags = []
-    if isinstance(instrument, Option) and instrument.style is Style.AMERICAN:
-        flags.append(Flag.AMERICAN_AS_EUROPEAN)
-    if is_adjusted(instrument):
-        flags.append(Flag.ADJUSTED_CONTRACT)
-    return tuple(flags)
-
-
 def _provisional(task: LegTask) -> bool:
-    instrument = task.item.leg.instrument
-    calendar = get_calendar(instrument.exchange)
-    last = task.window.end.session
-    if isinstance(instrument, DATED):
-        last = max(last, instrument.expires_at.date())
-    return calendar.is_provisional(last)
+    last, expires_at = task.window.end.session, task.item.expires_at
+    if expires_at is not None:
+        last = max(last, expires_at.date())
+    return get_calendar(task.item.exchange).is_provisional(last)

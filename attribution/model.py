@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from numbers import Real
+from typing import Any
 
 from attribution.calendars import CLOCK_NAMES
 from attribution.kernels.arrays import read_choices
 
-__all__ = ["Model", "check_model"]
+__all__ = ["Model", "check_model", "model_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,36 @@ class Model:
             return 1.0
         exponent = carry * years
         return math.exp(exponent) if exponent < 700.0 else math.inf
+
+
+def model_of(
+    method: str,
+    order: Sequence[str],
+    steps: int,
+    clock: str,
+    rate: float,
+    dividend_yield: float,
+    detail: bool,
+    price_tick: float,
+) -> Model:
+    """Return the model that a call's arguments make, checked once for all calls with the same arguments.
+
+    Raises
+    ------
+    ValueError
+        As :func:`check_model`.
+    """
+    choices = (method, tuple(order), steps, clock, rate, dividend_yield, detail, price_tick)
+    try:
+        return _checked(*choices)
+    except TypeError:  # what cannot be remembered is not allowed either: told in the words of the check
+        return check_model(Model(*choices))
+
+
+# Types count: steps=True is 1 to a dict, and not allowed.
+@lru_cache(maxsize=256, typed=True)
+def _checked(*choices: Any) -> Model:
+    return check_model(Model(*choices))
 
 
 def check_model(model: Model) -> Model:

@@ -21,8 +21,10 @@ Exits: TypeAlias = Mapping[FillOf, Answer]
 def closed_by_keys(trades: Sequence[tuple[Trade, datetime]], market: Market) -> Exits:
     """Ask once, for all combos whose rows name exit orders, what those orders filled as known now."""
     named = [(trade, now) for trade, now in trades if trade.is_combo and trade.exit_keys]
+    if not named:
+        return {}
     distinct = list(dict.fromkeys(_exit_of(trade, item, now) for trade, now in named for item in trade.legs))
-    return dict(zip(distinct, market.keyed_fills(distinct), strict=True)) if distinct else {}
+    return dict(zip(distinct, market.keyed_fills(distinct), strict=True))
 
 
 def exits_of(trade: Trade, exits: Exits, now: datetime) -> tuple[Answer, ...] | None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from attribution.errors import AttributionError, CalendarError, NoSourceError
 from attribution.gather import What
@@ -15,7 +14,6 @@ from attribution.legs import LegOutcome
 from attribution.market.quotes import Price, PriceKind
 from attribution.model import Model
 from attribution.status import Flag, Status, worst
-from attribution.symbols import underlying_symbol
 from attribution.trade import Trade
 from attribution.window import EndKind, Window
 
@@ -24,11 +22,11 @@ __all__ = ["EFFECTS", "TradeOutcome", "failed_result", "result_of"]
 EFFECTS = ("spot_attrib", "vol_attrib", "timedecay_attrib", "spread_attrib")
 """The four causes; with ``residual`` they add up to ``pnl``."""
 
+_TOLD = tuple((what, (f"{what.name.lower()}0", f"{what.name.lower()}1")) for what in list(What)[:3])
 _FLAG_ORDER = {flag: rank for rank, flag in enumerate(Flag)}
 
 
-@dataclass(frozen=True, slots=True)
-class TradeOutcome:
+class TradeOutcome(NamedTuple):
     """A trade explained over one window, before it becomes a dict."""
 
     trade: Trade
@@ -45,14 +43,11 @@ def result_of(outcome: TradeOutcome, model: Model) -> dict[str, Any]:
     """Build the result dict of :func:`~attribution.calculate_attribution_for_trade`."""
     legs = outcome.legs
     per_leg = {symbol: _leg_result(same) for symbol, same in _by_symbol(legs).items()}
-    effects = {
-        "spot_attrib": _total(leg.spot for leg in legs),
-        "vol_attrib": _total(leg.vol for leg in legs),
-        "timedecay_attrib": _total(leg.timedecay for leg in legs),
-        "spread_attrib": _total(leg.spread for leg in legs) + outcome.combo_gap,
-    }
-    pnl = _total(leg.pnl for leg in legs) + outcome.combo_gap
-    status = worst(leg.status for leg in legs)
+    columns = zip(*[(leg.spot, leg.vol, leg.timedecay, leg.spread, leg.pnl) for leg in legs], strict=True)
+    spot, vol, timedecay, spread, pnl = map(math.fsum, columns)
+    spread, pnl = spread + outcome.combo_gap, pnl + outcome.combo_gap
+    effects = {"spot_attrib": spot, "vol_attrib": vol, "timedecay_attrib": timedecay, "spread_attrib": spread}
+    status = worst([leg.status for leg in legs])
     flags = {flag for leg in legs for flag in leg.flags}
     if outcome.gap_flagged:
         flags.add(Flag.COMBO_GAP)
@@ -106,10 +101,6 @@ def failed_result(row_symbol: object, error: AttributionError, model: Model) -> 
     }
 
 
-def _total(values: Iterable[float]) -> float:
-    return math.fsum(values)
-
-
 def _reason(legs: Iterable[LegOutcome]) -> str:
     """What is missing, each told once and with the legs that need it: legs of a trade often lack the same price."""
     needed_by: dict[str, dict[str, None]] = {}
@@ -123,7 +114,9 @@ def _reason(legs: Iterable[LegOutcome]) -> str:
     return "; ".join(told)
 
 
-def _sorted_flags(flags: Iterable[Flag]) -> tuple[str, ...]:
+def _sorted_flags(flags: Collection[Flag]) -> tuple[str, ...]:
+    if not flags:
+        return ()
     return tuple(str(flag) for flag in sorted(set(flags), key=_FLAG_ORDER.__getitem__))
 
 
@@ -150,13 +143,13 @@ def _leg_result(parts: Sequence[LegOutcome]) -> dict[str, Any]:
     results = [_part_result(part) for part in parts]
     merged = dict(results[0])
     for name in (*EFFECTS, "pnl", "residual", "quantity"):
-        merged[name] = _total(result[name] for result in results)
+        merged[name] = math.fsum(result[name] for result in results)
     for name in ("price0", "price1"):
-        merged[name] = _total(r[name] * r["quantity"] for r in results) / merged["quantity"]
+        merged[name] = math.fsum(r[name] * r["quantity"] for r in results) / merged["quantity"]
     for name in ("vol0", "vol1", "spot0", "spot1", "forward0", "forward1"):
         merged[name] = _common(result[name] for result in results)
     merged["status"] = str(worst(part.status for part in parts))
-    merged["flags"] = _sorted_flags(flag for part in parts for flag in part.flags)
+    merged["flags"] = _sorted_flags([flag for part in parts for flag in part.flags])
     merged["reason"] = _reason(parts)
     if merged.get("detail") is not None:
         merged["detail"] = _total_detail(parts)
@@ -186,7 +179,7 @@ def _part_result(leg: LegOutcome) -> dict[str, Any]:
         "reason": _reason([leg]),
         "quantity": leg.task.part.quantity * item.leg.ratio,
         "multiplier": item.multiplier,
-        "underlying": underlying_symbol(instrument),
+        "underlying": item.underlying_symbol,
         "expiry": instrument.expiry if isinstance(instrument, DATED) else None,
         "price0": leg.price0,
         "price1": leg.price1,
@@ -208,12 +201,11 @@ def _part_result(leg: LegOutcome) -> dict[str, Any]:
 def _sources(leg: LegOutcome) -> dict[str, dict[str, Any]]:
     """Who stated each price, what sort it is, and how old it was at the end it stands for. [seconds]"""
     told = {}
-    for what in (What.PRICE, What.SPOT, What.FORWARD):
-        for end in (0, 1):
-            answer = leg.task.answers[what][end]
+    for what, names in _TOLD:
+        for end, answer in enumerate(leg.task.answers[what]):
             if isinstance(answer, Price):
                 age = None if answer.time is None else (leg.task.ending(end).at - answer.time).total_seconds()
-                told[f"{what.name.lower()}{end}"] = {
+                told[names[end]] = {
                     "source": answer.source,
                     "kind": str(answer.kind),
                     "time": answer.time,
@@ -227,11 +219,12 @@ def _sources(leg: LegOutcome) -> dict[str, dict[str, Any]]:
 
 def _total_detail(legs: Sequence[LegOutcome]) -> dict[str, float]:
     """Terms summed over legs; zero for a leg that did nothing, NaN where a leg has none."""
-    names = next((leg.detail.keys() for leg in legs if leg.detail is not None), ())
-    return {name: _total(_term(leg, name) for leg in legs) for name in names}
+    names = next((tuple(leg.detail) for leg in legs if leg.detail is not None), ())
+    terms = [_terms(leg, len(names)) for leg in legs]
+    return dict(zip(names, map(math.fsum, zip(*terms, strict=True)), strict=True))
 
 
-def _term(leg: LegOutcome, name: str) -> float:
+def _terms(leg: LegOutcome, count: int) -> Collection[float]:
     if leg.detail is not None:
-        return leg.detail[name]
-    return 0.0 if leg.status.has_numbers else math.nan
+        return leg.detail.values()
+    return [0.0 if leg.status.has_numbers else math.nan] * count

@@ -8,7 +8,7 @@ from typing import Any
 from attribution.batch import explain, explain_one, job_of, jobs_of
 from attribution.market.given import LegPrices, SpotPrices, market_of
 from attribution.market.source import Broker, Market
-from attribution.model import Model, check_model
+from attribution.model import model_of
 from attribution.tables import Level, NativeFrame, attribute_frame, is_frame, price_frame
 from attribution.trade import Trade
 
@@ -99,7 +99,7 @@ def calculate_attribution_for_trade(
     ValueError
         An unknown method, order or clock.
     """
-    model = check_model(Model(method, tuple(order), steps, clock, rate, dividend_yield, detail, price_tick))
+    model = model_of(method, order, steps, clock, rate, dividend_yield, detail, price_tick)
     market = market_for(broker, spot_prices, leg_prices, historical_cache)
     job = job_of(Trade.from_row(row), current_time, day=day)
     return explain_one(job, market, model, raise_on_missing=raise_on_missing)
@@ -170,7 +170,7 @@ def calculate_attribution_for_trades(
         A column of the frame is missing, misspelt (the nearest name is told) or of a kind that holds no such thing; or
         an unknown method, order, clock or level.
     """
-    model = check_model(Model(method, tuple(order), steps, clock, rate, dividend_yield, detail, price_tick))
+    model = model_of(method, order, steps, clock, rate, dividend_yield, detail, price_tick)
     market = market_for(broker, spot_prices, leg_prices, historical_cache)
     if is_frame(rows):
         return attribute_frame(

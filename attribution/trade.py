@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, cast
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from attribution.calendars import canonical_exchange, get_calendar
 from attribution.errors import CalendarError, TradeError
 from attribution.fields import as_number, is_absent
-from attribution.instruments import DATED, Leg
-from attribution.symbols import parse_legs, underlying_of
+from attribution.instruments import DATED, Future, Leg, Option, Right, Style, Underlying
+from attribution.status import Flag
+from attribution.symbols import format_symbol, is_adjusted, parse_legs, same_expiry_future, underlying_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,21 +59,66 @@ _LONG_SIDES = frozenset({"BUY", "LONG"})
 _SHORT_SIDES = frozenset({"SELL", "SHORT"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PricedLeg:
-    """A leg with the multiplier that counts for this trade."""
+    """A leg with the multiplier that counts for this trade, and what follows from its contract.
+
+    Rows come by the million and contracts by the thousand: what follows is found out once for all rows of one symbol.
+    """
 
     leg: Leg
     multiplier: float
 
-    @property
+    @cached_property
     def weight(self) -> float:
         """``w·m``: how many currency units the trade's unit gains per 1.00 of this leg's price."""
         return self.leg.ratio * self.multiplier
 
+    @cached_property
+    def exchange(self) -> str:
+        """Exchange code of the instrument."""
+        return self.leg.instrument.exchange
 
-@dataclass(frozen=True, slots=True)
-class Part:
+    @cached_property
+    def expires_at(self) -> datetime | None:
+        """The zone-aware instant of the final settlement value; None for what never expires."""
+        instrument = self.leg.instrument
+        return instrument.expires_at if isinstance(instrument, DATED) else None
+
+    @cached_property
+    def underlying(self) -> Underlying:
+        """What it settles on; a share or an index is its own underlying."""
+        return underlying_of(self.leg.instrument)
+
+    @cached_property
+    def underlying_symbol(self) -> str:
+        """Canonical symbol of the underlying."""
+        return format_symbol(self.underlying)
+
+    @cached_property
+    def forward(self) -> Future | None:
+        """The future that expires with an option; None for everything else."""
+        instrument = self.leg.instrument
+        return same_expiry_future(instrument) if isinstance(instrument, Option) else None
+
+    @cached_property
+    def call_and_put(self) -> tuple[Option, Option] | None:
+        """Both rights of an option's strike, whose prices imply the forward; None for everything else."""
+        instrument = self.leg.instrument
+        if not isinstance(instrument, Option):
+            return None
+        return replace(instrument, right=Right.CALL), replace(instrument, right=Right.PUT)
+
+    @cached_property
+    def flags(self) -> tuple[Flag, ...]:
+        """What is worth telling of the contract whatever its prices."""
+        instrument = self.leg.instrument
+        american = isinstance(instrument, Option) and instrument.style is Style.AMERICAN
+        flags = ((Flag.AMERICAN_AS_EUROPEAN, american), (Flag.ADJUSTED_CONTRACT, is_adjusted(instrument)))
+        return tuple(flag for flag, holds in flags if holds)
+
+
+class Part(NamedTuple):
     """The share of a trade that ends in one way: closed at ``exit_time``, or still open (None)."""
 
     quantity: float
@@ -92,8 +138,7 @@ class StatedPrices:
     legs: tuple[tuple[float | None, float | None], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Trade:
+class Trade(NamedTuple):
     """What a row says, checked: signed quantity, legs, own prices and times (zone-aware)."""
 
     symbol: str
@@ -112,6 +157,11 @@ class Trade:
     stated: StatedPrices | None = None
 
     @property
+    def home(self) -> str:
+        """Exchange code of the first leg: in its zone the row's times are read."""
+        return self.legs[0].exchange
+
+    @property
     def is_combo(self) -> bool:
         """Whether the row's own prices are net prices of several legs."""
         return len(self.legs) > 1
@@ -121,16 +171,16 @@ class Trade:
         """The instant at which nothing of the trade is left; None where a leg never expires."""
         instants = []
         for item in self.legs:
-            if not isinstance(item.leg.instrument, DATED):
+            if item.expires_at is None:
                 return None
-            instants.append(item.leg.instrument.expires_at)
+            instants.append(item.expires_at)
         return max(instants)
 
     @property
     def common_multiplier(self) -> float:
         """``m_c``: the multiplier that all legs share, else 1. The row's net prices are per this unit."""
-        first = self.legs[0].multiplier
-        return first if all(leg.multiplier == first for leg in self.legs) else 1.0
+        multipliers = {leg.multiplier for leg in self.legs}
+        return multipliers.pop() if len(multipliers) == 1 else 1.0
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -170,7 +220,7 @@ def as_instant(field: str, value: object, exchange: str) -> datetime | None:
     """
     if type(value) is str:  # texts repeat: entry times of one basket, the close of one day
         return _instant_of_text(field, value, exchange)
-    if is_absent(value) or value == 0:
+    if value is None or is_absent(value) or value == 0:
         return None
     return _instant(field, value, exchange)
 
@@ -188,12 +238,12 @@ def _instant(field: str, value: object, exchange: str) -> datetime:
 
 
 def _as_mapping(row: object) -> Mapping[str, Any]:
-    if isinstance(row, Mapping):
+    if isinstance(row, (dict, Mapping)):
         return row
+    if hasattr(row, "to_dict"):  # pd.Series, by its mapping face; it is slow to say that it lacks anything
+        return dict(row.to_dict())
     if hasattr(row, "_asdict"):  # named tuple
         return dict(row._asdict())
-    if hasattr(row, "to_dict"):  # pd.Series, by its mapping face
-        return dict(row.to_dict())
     raise TradeError("row", type(row).__name__, "a mapping, a pandas Series or a named tuple")
 
 
@@ -211,7 +261,7 @@ def _read(row: Mapping[str, Any]) -> Trade:
     if not isinstance(symbol, str):
         raise TradeError("symbol", symbol, "text")
     legs = priced_legs(symbol, _exchange(row), as_number("multiplier", row.get("multiplier")))
-    home = legs[0].leg.instrument.exchange
+    home = legs[0].exchange
     quantity = as_number("entry_quantity", _required(row, "entry_quantity", "a signed number of units, + long"))
     if quantity is None or quantity == 0.0:
         raise TradeError("entry_quantity", quantity, "a signed number of units other than zero, + long")
@@ -244,7 +294,7 @@ def _read(row: Mapping[str, Any]) -> Trade:
 
 def _exchange(row: Mapping[str, Any]) -> str | None:
     value = row.get("exchange")
-    if is_absent(value):
+    if value is None or is_absent(value):
         return None
     try:
         return canonical_exchange(str(value))
@@ -300,6 +350,8 @@ def _check_exit(
 
 def _keys(field: str, value: object) -> tuple[str, ...]:
     """Order ids: space-separated text, or a sequence of ids."""
+    if value is None:
+        return ()
     if isinstance(value, str):
         return tuple(value.split())
     if isinstance(value, Sequence):
@@ -311,9 +363,8 @@ def _keys(field: str, value: object) -> tuple[str, ...]:
 
 def _label(row: Mapping[str, Any]) -> str | None:
     for field in ("trade_id", "int_order_id"):
-        value = row.get(field)
-        if not is_absent(value):
-            return str(value)
+        if field in row and not is_absent(row[field]):
+            return str(row[field])
     return None
 
 
@@ -345,12 +396,12 @@ def _check_common(stated: StatedPrices, legs: tuple[PricedLeg, ...]) -> None:
 
 def _check_expiries(trade: Trade) -> None:
     for item in trade.legs:
-        instrument = item.leg.instrument
+        expires_at = item.expires_at
         # Fills are recorded a little late: the rest of the expiry day still counts as before expiry.
-        if not isinstance(instrument, DATED):
+        if expires_at is None or trade.entry_time <= expires_at:
             continue
-        if trade.entry_time.astimezone(instrument.expires_at.tzinfo).date() > instrument.expires_at.date():
-            allowed = f"not after the expiry of {item.leg.symbol} ({instrument.expires_at.isoformat()})"
+        if trade.entry_time.astimezone(expires_at.tzinfo).date() > expires_at.date():
+            allowed = f"not after the expiry of {item.leg.symbol} ({expires_at.isoformat()})"
             raise TradeError("entry_time", trade.entry_time.isoformat(), allowed)
 
 

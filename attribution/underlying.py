@@ -7,8 +7,8 @@ from the spot. Only one of them at both ends: it plays the spot and the basis is
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from attribution.errors import TradeError
 from attribution.gather import LegTask, What
@@ -17,7 +17,6 @@ from attribution.market.quotes import Answer, Missing, Price, PriceKind, Why
 from attribution.market.source import merge_missing
 from attribution.model import Model
 from attribution.parity import parity_forward
-from attribution.symbols import underlying_symbol
 from attribution.window import EndKind
 
 __all__ = ["PlaysSpot", "UnderlyingMove", "find_move", "is_daily", "positive", "resolve", "unknown", "values"]
@@ -34,8 +33,7 @@ class PlaysSpot(StrEnum):
     SPOT_AND_PARITY = "spot and parity forward"
 
 
-@dataclass(frozen=True, slots=True)
-class UnderlyingMove:
+class UnderlyingMove(NamedTuple):
     """``S`` and ``b`` at both ends of the window. [currency per unit]"""
 
     spot0: float
@@ -62,7 +60,7 @@ def find_move(
         move = _option_move(task, instrument, spot, times, model)
     if isinstance(move, Missing) and not any(isinstance(answer, Missing) for answer in spot):
         # Both were found, and yet they cannot be compared: say of what.
-        return Missing(f"underlying price of {underlying_symbol(instrument)}: {move.reason}", move.why)
+        return Missing(f"underlying price of {task.item.underlying_symbol}: {move.reason}", move.why)
     return move
 
 
@@ -83,9 +81,9 @@ def _option_move(
     expires = task.window.end.kind is EndKind.PAYOFF
     first, last = task.answers[What.FORWARD]
     forward = (positive(first), positive(last))
-    parity = isinstance(first, Missing) or (isinstance(last, Missing) and not expires)
-    if parity:
-        (call0, call1), (put0, put1) = task.answers[What.CALL], task.answers[What.PUT]
+    (call0, call1), (put0, put1) = task.answers[What.CALL], task.answers[What.PUT]
+    parity = False
+    if isinstance(call0, Price) and (isinstance(first, Missing) or (isinstance(last, Missing) and not expires)):
         ends = ((call0, put0, spot[0], times[0]), (call1, put1, spot[1], times[1]))
         implied0, implied1 = (
             parity_forward(call, put, at, strike=option.strike, years=years, rate=model.rate)
@@ -107,7 +105,7 @@ def _spot(task: LegTask, end: int) -> Answer:
     """The spot found at an end; where it is missing, with its place told."""
     answer = task.answers[What.SPOT][end]
     if isinstance(answer, Missing):
-        symbol = underlying_symbol(task.item.leg.instrument)
+        symbol = task.item.underlying_symbol
         return Missing(f"underlying price of {symbol} {task.where(end)}: {answer.reason}", answer.why)
     return positive(answer)
 
@@ -141,11 +139,12 @@ def resolve(
         # Who lacks the spot lacks the forward as a rule; only an outage is worth a second sentence.
         return merge_missing(spot_gap, forward_gap) if forward_gap.why is Why.FAILED else spot_gap
     plays = _who_plays(spot, ends, spot_gap, forward_gap)
-    (s0, s1), (f0, f1) = values(spot), values(ends)
-    discounted0, discounted1 = f0 / growth[0], f1 if expires else f1 / growth[1]
-    told = _OF_PARITY.get(plays, plays) if parity else plays
+    s0, s1 = values(spot)
     if plays is PlaysSpot.SPOT:
-        return UnderlyingMove(s0, 0.0, s1, 0.0, told)
+        return UnderlyingMove(s0, 0.0, s1, 0.0, plays)
+    f0, f1 = values(ends)
+    discounted0, discounted1 = f0 / growth[0], f1 if expires else f1 / growth[1]
+    told = _OF_PARITY[plays] if parity else plays
     if plays is PlaysSpot.FUTURE:
         return UnderlyingMove(discounted0, 0.0, discounted1, 0.0, told)
     return UnderlyingMove(s0, discounted0 - s0, s1, 0.0 if expires else discounted1 - s1, told)

@@ -8,8 +8,9 @@ day without a session belongs to the next session.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from enum import StrEnum
+from functools import lru_cache
 
 from attribution.calendars import ExchangeCalendar, Session
 
@@ -80,6 +81,23 @@ def trade_window(
     ``day=True``: the session in progress or last opened. ``day=False``: from the entry to the exit, or to
     ``current_time`` while the exit lies ahead of it. The exit of a trade that is still to come is not known.
     """
+    # Instants of two zones can be equal, and two that differ in ``fold`` alone are: the window tells them as they came.
+    exit_at = exit_time or entry_time
+    zones = (entry_time.tzinfo, exit_at.tzinfo, current_time.tzinfo)
+    written = (zones, entry_time.fold, exit_at.fold, current_time.fold)
+    return _trade_window(calendar, entry_time, exit_time, current_time, day, written)
+
+
+@lru_cache(maxsize=16384)
+def _trade_window(
+    calendar: ExchangeCalendar,
+    entry_time: datetime,
+    exit_time: datetime | None,
+    current_time: datetime,
+    day: bool,
+    written: tuple[tuple[tzinfo | None, ...], int, int, int],
+) -> Window:
+    """Legs of one trade, and trades of one basket, share their window."""
     session = calendar.session_at(current_time)
     opened = fill_session(calendar, entry_time)
     entered_in = opened.date
@@ -96,7 +114,7 @@ def trade_window(
     elif end.kind is EndKind.CLOSE and end.session < entered_in:
         # Entered before the next open: the last close is not this trade's, only a mark can value it.
         end = Ending(current_time, EndKind.MARK, session.date)
-    return Window(start, replace(end, at=max(start.at, end.at)), phase)
+    return Window(start, end if end.at >= start.at else replace(end, at=start.at), phase)
 
 
 def _end(

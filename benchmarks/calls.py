@@ -26,6 +26,7 @@ ROW = {
     "entry_quantity": 75,
 }
 SPOT = {("NIFTY_IND___", "NSE", ENTRY): 23700.0, ("NIFTY_IND___", "NSE", EXIT): 24000.0}
+DAY_BEFORE = {("NIFTY_IND___", "20250102"): 23800.0, (CALL, "20250102"): 560.0}
 CONDOR_LEGS = {
     "NIFTY_OPT_20250130_PUT_23000": (110.0, 70.0),
     "NIFTY_OPT_20250130_PUT_23300": (170.0, 112.0),
@@ -69,6 +70,10 @@ def measure_calls() -> list[dict[str, Any]]:
     series, broker, rows = pd.Series(ROW), _Broker(), [ROW] * ROWS
     calls: list[tuple[str, Callable[[], object]]] = [
         ("one leg, a dict", lambda: calculate_attribution_for_trade(ROW, spot_prices=SPOT, day=False)),
+        (
+            "one leg, its last day from the close before",
+            lambda: calculate_attribution_for_trade(ROW, spot_prices=SPOT, historical_cache=DAY_BEFORE),
+        ),
         ("one leg, a pd.Series", lambda: calculate_attribution_for_trade(series, spot_prices=SPOT, day=False)),
         (
             "four legs, a dict",

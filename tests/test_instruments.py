@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import FrozenInstanceError
+import os
+import pickle
+import subprocess
+import sys
+from dataclasses import FrozenInstanceError, replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -120,3 +124,27 @@ def test_us_contracts_expire_at_the_open_or_close(expiry: date, settlement: Sett
     option = Option(SPX, expiry, Right.PUT, 4000.0, 100.0, settlement=settlement)
     assert option.expires_at == utc
     assert Future(SPX, expiry, settlement=settlement).expires_at == utc
+
+
+def test_the_hash_of_an_instrument_does_not_travel_to_another_process() -> None:
+    option = Option(NIFTY, DAY, Right.CALL, 23500.0)
+    assert {option: 1}[Option(Index("NIFTY"), DAY, Right.CALL, 23500.0)] == 1
+    program = """
+import pickle, sys
+from datetime import date
+from attribution.instruments import Index, Option, Right
+told = pickle.loads(sys.stdin.buffer.read())
+assert {told: 1}[Option(Index("NIFTY"), date(2025, 1, 30), Right.CALL, 23500.0)] == 1
+"""
+    for seed in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        subprocess.run(
+            [sys.executable, "-c", program], input=pickle.dumps(option), env=environment, check=True, timeout=60
+        )
+
+
+def test_a_changed_copy_has_a_hash_of_its_own() -> None:
+    option = Option(NIFTY, DAY, Right.CALL, 23500.0)
+    put = {option: "call"}.get(replace(option, right=Right.PUT))
+    assert put is None
+    assert {replace(option, right=Right.PUT): "put"}[Option(NIFTY, DAY, Right.PUT, 23500.0)] == "put"

@@ -433,6 +433,23 @@ def test_a_wrong_argument_is_a_value_error_that_names_it(call: Call, arguments: 
         call(spot_prices=SPOTS, **arguments)
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong", "message"),
+    [
+        ({"steps": 1, "method": "path"}, {"steps": 1.0, "method": "path"}, "steps=1.0"),
+        ({"rate": 1}, {"rate": True}, "rate=True"),
+        ({"clock": "sessions"}, {"clock": ["sessions"]}, "clock="),
+        ({"method": "taylor"}, {"method": ["taylor"]}, "method="),
+    ],
+)
+def test_a_wrong_argument_does_not_pass_for_a_right_one_remembered(
+    right: dict[str, Any], wrong: dict[str, Any], message: str
+) -> None:
+    explain(option(), spot_prices=SPOTS, **right)
+    with pytest.raises(ValueError, match=message):
+        explain(option(), spot_prices=SPOTS, **wrong)
+
+
 @pytest.mark.parametrize("arguments", [{"method": "magic"}, {"clock": "trading"}, {"order": ("time",)}])
 def test_a_wrong_argument_is_told_even_where_a_price_is_missing(arguments: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(arguments))):

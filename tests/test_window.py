@@ -475,3 +475,19 @@ def test_a_contract_settled_at_the_open_pays_off_there() -> None:
 )
 def test_what_was_not_alive_stays_so(entry: str, leave: str | None, now: str, phase: Phase) -> None:
     assert clipped(entry, leave, now).phase is phase
+
+
+def test_a_window_tells_its_instants_in_the_zone_they_came_in() -> None:
+    entry, leave = at("2025-01-27 10:00"), at("2025-01-27 14:00")
+    for zone in (KOLKATA, NEW_YORK, KOLKATA):
+        times = [instant.astimezone(zone) for instant in (entry, leave)]
+        found = trade_window(NSE, times[0], times[1], times[1], day=False)
+        assert (found.start.at, found.end.at) == (entry, leave)
+        assert {found.start.at.tzinfo, found.end.at.tzinfo} == {zone}
+
+
+def test_the_two_passes_of_a_repeated_hour_are_two_windows() -> None:
+    first = at("2024-11-03 01:30", NEW_YORK)
+    second, leave = first.replace(fold=1), at("2024-11-04 10:00", NEW_YORK)
+    folds = [trade_window(US, entry, leave, leave, day=False).start.at.fold for entry in (first, second, first)]
+    assert folds == [0, 1, 0]

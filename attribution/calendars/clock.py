@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import datetime as dt
 from bisect import bisect_right
-from functools import cache, cached_property
+from collections.abc import Callable
+from functools import cache, cached_property, lru_cache
 from typing import Final, NamedTuple, final
 
 import numpy as np
@@ -145,6 +146,24 @@ class Clock:
         if fraction >= 1.0:
             return elapsed[span] + weights[span], 0.0
         return elapsed[span], max(fraction, 0.0) * (weights[span] / WEIGHT_UNITS)
+
+    def years_left(self, at: dt.datetime, expires_at: dt.datetime) -> float:
+        """:meth:`years_at` of two zone-aware instants. [yr]
+
+        Instants repeat, in a list of trades and from call to call: what the clock shows at one is remembered.
+        """
+        # Two instants that differ in ``fold`` alone are equal, and an hour apart.
+        whole_t, part_t = self._read_instant(at, at.fold)
+        whole_e, part_e = self._read_instant(expires_at, expires_at.fold)
+        return ((whole_e - whole_t) / WEIGHT_UNITS + (part_e - part_t)) / self.unit
+
+    @cached_property
+    def _read_instant(self) -> Callable[[dt.datetime, int], tuple[int, float]]:
+        @lru_cache(maxsize=16384)
+        def read(at: dt.datetime, fold: int) -> tuple[int, float]:
+            return self._read_one(to_epoch_us(at))
+
+        return read
 
     @cached_property
     def _spans(self) -> tuple[list[int], list[float], list[int], list[int]]:

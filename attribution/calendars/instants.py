@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -50,13 +51,16 @@ def to_epoch_us(instant: dt.datetime) -> int:
     ValueError
         ``instant`` has no zone, or is NaT.
     """
-    if instant != instant or instant.utcoffset() is None:
-        raise ValueError(
-            f"instant={instant!r}: expected a zone-aware datetime; "
-            "ExchangeCalendar.localize gives a naive one its exchange's zone"
-        )
-    # A pandas.Timestamp subtracts to nanoseconds; the difference of plain datetimes is exact.
-    return (_plain(instant) - _EPOCH) // _MICROSECOND
+    if instant == instant:
+        try:
+            # A pandas.Timestamp subtracts to nanoseconds; the difference of plain datetimes is exact.
+            return (_plain(instant) - _EPOCH) // _MICROSECOND
+        except TypeError:  # without a zone
+            pass
+    raise ValueError(
+        f"instant={instant!r}: expected a zone-aware datetime; "
+        "ExchangeCalendar.localize gives a naive one its exchange's zone"
+    )
 
 
 def from_epoch_us(instant_us: int, zone: dt.tzinfo) -> dt.datetime:
@@ -79,7 +83,19 @@ def as_datetime(value: InstantLike, zone: ZoneInfo) -> dt.datetime:
     CalendarError
         ``value`` is NaT, of another type, or text of another shape.
     """
+    return _of_text(value, zone) if type(value) is str else _read(value, zone)
+
+
+@lru_cache(maxsize=65536)
+def _of_text(value: str, zone: ZoneInfo) -> dt.datetime:
+    """Texts repeat: the entry times of one basket, the keys of a price table that is made anew for each call."""
+    return _read(value, zone)
+
+
+def _read(value: InstantLike, zone: ZoneInfo) -> dt.datetime:
     instant = _parse(value)
+    if instant.tzinfo is zone:
+        return instant
     if instant.utcoffset() is None:
         return instant.replace(tzinfo=zone)
     try:

@@ -10,8 +10,7 @@ import datetime as dt
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
-from typing import NoReturn, final
-from zoneinfo import ZoneInfo
+from typing import Final, NoReturn, final
 
 from attribution.calendars.instants import (
     DateLike,
@@ -57,32 +56,20 @@ class ExchangeCalendar:
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
         self._sessions: dict[int, Session] = {}
+        self.name: Final = venue.name
+        """Canonical name of the exchange."""
+        self.zone: Final = venue.zone
+        """Zone in which the exchange keeps its hours."""
+        self.first_date: Final = venue.first_date
+        """First date the calendar knows about; earlier ones raise."""
+        self.last_published: Final = venue.last_published
+        """Last date whose holidays the exchange has published; later ones are provisional."""
 
     def __repr__(self) -> str:
         return f"ExchangeCalendar({self.name!r})"
 
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return get_calendar, (self.name,)
-
-    @property
-    def name(self) -> str:
-        """Canonical name of the exchange."""
-        return self._venue.name
-
-    @property
-    def zone(self) -> ZoneInfo:
-        """Zone in which the exchange keeps its hours."""
-        return self._venue.zone
-
-    @property
-    def first_date(self) -> dt.date:
-        """First date the calendar knows about; earlier ones raise."""
-        return self._venue.first_date
-
-    @property
-    def last_published(self) -> dt.date:
-        """Last date whose holidays the exchange has published; later ones are provisional."""
-        return self._venue.last_published
 
     @cached_property
     def table(self) -> SessionTable:
@@ -132,7 +119,7 @@ class ExchangeCalendar:
             No known session has opened by then, or ``instant`` is after the table.
         """
         local = self.localize(instant)
-        self._day(local)
+        self._day(local.date())
         opened = bisect_right(self._opens_us, to_epoch_us(local))
         return self._session(opened - 1) if opened else self._no_session(-1, f"a session opened by {local}")
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BlackGreeks", "Floats", "Integers", "LegDetail", "LegEffects", "LegTable"]
+__all__ = ["BlackGreeks", "Floats", "Integers", "LegDetail", "LegEffects", "LegRow", "LegTable"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -109,3 +109,14 @@ class LegTable(NamedTuple):
     """(28, n): the rows of :class:`LegDetail`; (28, 0) where it was not asked for."""
     status: Integers
     flags: Integers
+
+
+class LegRow(NamedTuple):
+    """The effects of one leg as plain numbers, for callers that go on leg by leg."""
+
+    effects: list[float]
+    """The seven of :class:`LegTable`."""
+    status: int
+    flags: int
+    detail: list[float] | None
+    """Only where asked for."""

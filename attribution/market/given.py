@@ -16,7 +16,7 @@ from attribution.market.fixed import (
     PriceTable,
     SpotValue,
 )
-from attribution.market.source import Broker, Market
+from attribution.market.source import Market
 
 __all__ = ["LegPrices", "SpotPrices", "market_of"]
 
@@ -60,18 +60,15 @@ def market_of(
         quote_sources=table,
         fill_sources=(*stated, *table),
         stated_fill_sources=stated,
+        given=spot if isinstance(spot, PriceTable) else None,
         close_memory=memory,
+        asks_forwards=not isinstance(spot, PriceTable) or spot.holds_forwards,
     )
-    if broker is None:
-        return market
-    if not isinstance(broker, Broker):
-        lacking = [m for m in ("name", "prices_at", "closes", "quotes", "fills") if not hasattr(broker, m)]
-        raise TypeError(f"broker={broker!r}: a Broker is needed; this one lacks {', '.join(lacking)}")
-    return market.with_broker(cached(broker))
+    return market if broker is None else market.with_broker(cached(broker))
 
 
 def _spot_source(prices: SpotPrices | None) -> PriceTable | PriceColumns | PriceFunction | None:
-    if prices is None or isinstance(prices, PriceTable | PriceColumns | PriceFunction):
+    if prices is None or isinstance(prices, (PriceTable, PriceColumns, PriceFunction)):
         return prices
     return PriceFunction(prices) if callable(prices) else PriceTable(prices)
 

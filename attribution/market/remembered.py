@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
 from attribution.market.quotes import Answer, CloseOf, FillOf, PriceAt, QuoteOf
@@ -15,12 +14,11 @@ __all__ = ["RememberedMarket", "remembered"]
 Question = TypeVar("Question")
 
 
-@dataclass(frozen=True, slots=True)
 class RememberedMarket(Market):
     """A :class:`Market` for one call over many rows; safe to be asked from several threads."""
 
-    memory: dict[Any, Answer] = field(default_factory=dict, compare=False, repr=False)
-    lock: Any = field(default_factory=threading.RLock, compare=False, repr=False)
+    memory: dict[Any, Answer]
+    lock: threading.RLock
 
     def prices_at(self, wanted: Sequence[PriceAt]) -> list[Answer]:
         """Prices at instants."""
@@ -59,4 +57,6 @@ class RememberedMarket(Market):
 
 def remembered(market: Market) -> RememberedMarket:
     """Return the same market, with a memory."""
-    return RememberedMarket(**{item.name: getattr(market, item.name) for item in fields(Market)})
+    asking = RememberedMarket._make(market)
+    asking.memory, asking.lock = {}, threading.RLock()
+    return asking

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar, runtime_checkable
+from datetime import datetime
+from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from attribution.errors import BrokerError
+from attribution.instruments import Instrument
 from attribution.market.quotes import (
     Answer,
     Bars,
@@ -28,7 +29,17 @@ from attribution.market.quotes import (
     Why,
 )
 
-__all__ = ["BarSource", "Broker", "CloseMemory", "CloseSource", "FillSource", "Market", "PriceSource", "QuoteSource"]
+__all__ = [
+    "BarSource",
+    "Broker",
+    "CloseMemory",
+    "CloseSource",
+    "FillSource",
+    "GivenPrices",
+    "Market",
+    "PriceSource",
+    "QuoteSource",
+]
 
 
 @runtime_checkable
@@ -114,12 +125,31 @@ class Broker(PriceSource, CloseSource, QuoteSource, FillSource, Protocol):
     """Somebody who can be asked everything; what it does not know it answers with ``Missing``."""
 
 
+class GivenPrices(Protocol):
+    """Prices that the caller stated and nobody needs to be asked for."""
+
+    def stated_at(self, instrument: Instrument, at: datetime) -> Answer | None:
+        """Answer where a price is stated for this very instant; None where the price sources are to be asked."""
+        ...
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+def _nobody(what: str) -> Missing:
+    return Missing(f"no source of {what} was given", Why.NO_SOURCE)
+
+
+NO_PRICES, NO_CLOSES = _nobody("prices at instants"), _nobody("session closes")
+NO_QUOTES, NO_FILLS = _nobody("current marks"), _nobody("leg fills")
+NO_KEYED_FILLS, NO_STATED_FILLS = _nobody("fills by order id"), _nobody("stated exit prices")
+
 Question = TypeVar("Question")
-Asker = tuple[str, Callable[[Sequence[Question]], Sequence[Answer]]]
 
 
-@dataclass(frozen=True, slots=True)
-class Market:
+class Market(NamedTuple):
     """The sources of one call, in the order in which they are asked.
 
     Each method answers a batch: the first source gets all questions, the next only those still open.
@@ -133,49 +163,53 @@ class Market:
     """Those who state an ``exit`` price even of a leg that is still open, where it serves as its mark."""
     keyed_fill_sources: tuple[FillSource, ...] = ()
     """Those who find fills by the order ids that a row names, with their quantities and times."""
+    given: GivenPrices | None = None
+    """The first of the price sources, where it is at hand: what it states for an instant is not asked for."""
     close_memory: CloseMemory | None = None
     """Told of every close that another source answered."""
+    asks_forwards: bool = True
+    """Whether anybody but the close memory could know the price of a future; where nobody could, none is asked for."""
     asks_parity: bool = False
     """Whether call and put of a strike are looked up where an option has no future to give its forward."""
 
     def with_broker(self, broker: Broker) -> Market:
         """Return this market with ``broker`` asked last for everything."""
-        return replace(
-            self,
+        return self._replace(
             price_sources=(*self.price_sources, broker),
             close_sources=(*self.close_sources, broker),
             quote_sources=(*self.quote_sources, broker),
             fill_sources=(*self.fill_sources, broker),
             keyed_fill_sources=(*self.keyed_fill_sources, broker),
+            asks_forwards=True,
             asks_parity=True,
         )
 
     def prices_at(self, wanted: Sequence[PriceAt]) -> list[Answer]:
         """Prices at instants."""
-        return _ask([(s.name, s.prices_at) for s in self.price_sources], wanted, "prices at instants")
+        return _ask(self.price_sources, "prices_at", wanted, NO_PRICES)
 
     def closes(self, wanted: Sequence[CloseOf]) -> list[Answer]:
         """Official session closes."""
-        answers = _ask([(s.name, s.closes) for s in self.close_sources], wanted, "session closes")
+        answers = _ask(self.close_sources, "closes", wanted, NO_CLOSES)
         if self.close_memory is not None:
             self.close_memory.remember(wanted, answers)
         return answers
 
     def quotes(self, wanted: Sequence[QuoteOf]) -> list[Answer]:
         """Current marks."""
-        return _ask([(s.name, s.quotes) for s in self.quote_sources], wanted, "current marks")
+        return _ask(self.quote_sources, "quotes", wanted, NO_QUOTES)
 
     def fills(self, wanted: Sequence[FillOf]) -> list[Answer]:
         """Leg fills."""
-        return _ask([(s.name, s.fills) for s in self.fill_sources], wanted, "leg fills")
+        return _ask(self.fill_sources, "fills", wanted, NO_FILLS)
 
     def keyed_fills(self, wanted: Sequence[FillOf]) -> list[Answer]:
         """Fills by order ids."""
-        return _ask([(s.name, s.fills) for s in self.keyed_fill_sources], wanted, "fills by order id")
+        return _ask(self.keyed_fill_sources, "fills", wanted, NO_KEYED_FILLS)
 
     def stated_fills(self, wanted: Sequence[FillOf]) -> list[Answer]:
         """Exit prices that the caller stated for open legs."""
-        return _ask([(s.name, s.fills) for s in self.stated_fill_sources], wanted, "stated exit prices")
+        return _ask(self.stated_fill_sources, "fills", wanted, NO_STATED_FILLS)
 
 
 def merge_missing(first: Missing, then: Missing) -> Missing:
@@ -189,27 +223,24 @@ def merge_missing(first: Missing, then: Missing) -> Missing:
     return Missing(told, why)
 
 
-def _ask(askers: Sequence[Asker[Question]], wanted: Sequence[Question], what: str) -> list[Answer]:
-    answers: list[Answer] = [Missing(f"no source of {what} was given", Why.NO_SOURCE)] * len(wanted)
+def _ask(sources: Sequence[_Named], method: str, wanted: Sequence[Question], nobody: Missing) -> list[Answer]:
+    """Ask one source after the other what is still open; ``method`` is how sources of this kind are asked."""
+    answers: list[Answer] = [nobody] * len(wanted)
     still_open = list(range(len(wanted)))
-    for name, ask in askers:
+    for source in sources:
+        asked, still_open = still_open, []
+        questions = wanted if len(asked) == len(wanted) else [wanted[i] for i in asked]
+        for i, reply in zip(asked, _reply(getattr(source, method), questions), strict=True):
+            answer = answers[i] = _settle(source, answers[i], reply)
+            # A value of the whole date is only a stopgap for one of the instant: the next source is worth asking.
+            if isinstance(answer, Missing) or answer.kind is PriceKind.DAILY:
+                still_open.append(i)
         if not still_open:
             break
-        replies = _reply(name, ask, [wanted[i] for i in still_open])
-        for i, reply in zip(still_open, replies, strict=True):
-            answers[i] = _settle(name, answers[i], reply)
-        still_open = [i for i in still_open if _is_open(answers[i])]
     return answers
 
 
-def _is_open(answer: Answer) -> bool:
-    """Whether the next source is worth asking: a value of the whole date is only a stopgap for one of the instant."""
-    return isinstance(answer, Missing) or answer.kind is PriceKind.DAILY
-
-
-def _reply(
-    name: str, ask: Callable[[Sequence[Question]], Sequence[Answer]], questions: Sequence[Question]
-) -> Sequence[Answer]:
+def _reply(ask: Callable[[Sequence[Question]], Sequence[Answer]], questions: Sequence[Question]) -> Sequence[Answer]:
     try:
         replies = ask(questions)
     except BrokerError as exc:
@@ -220,11 +251,11 @@ def _reply(
     return replies
 
 
-def _settle(name: str, before: Answer, reply: Answer) -> Answer:
+def _settle(source: _Named, before: Answer, reply: Answer) -> Answer:
     if isinstance(reply, Price):
         if math.isfinite(reply.value):
             return reply
         reply = Missing(f"failed: answered {reply.value}, which is no price", Why.FAILED)
     if isinstance(before, Price):
         return before
-    return merge_missing(before, Missing(f"{name}: {reply.reason}", reply.why))
+    return merge_missing(before, Missing(f"{source.name}: {reply.reason}", reply.why))

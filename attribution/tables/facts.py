@@ -22,7 +22,6 @@ from attribution.calendars import (
 from attribution.calendars.instants import day_number
 from attribution.errors import AttributionError, CalendarError
 from attribution.instruments import DATED, Future, Instrument, Option, Settlement
-from attribution.legs import standing_flags
 from attribution.status import Flag
 from attribution.symbols import same_expiry_future, underlying_of
 from attribution.trade import PricedLeg, priced_legs
@@ -176,7 +175,7 @@ def _leg_rows(legs: tuple[PricedLeg, ...], clock: str, instruments: _Numbering) 
 
 def _leg_row(item: PricedLeg, clock: str, instruments: _Numbering) -> tuple[object, ...]:
     instrument = item.leg.instrument
-    flags = sum(FLAG_BIT[flag] for flag in standing_flags(instrument))
+    flags = sum(FLAG_BIT[flag] for flag in item.flags)
     own, ratio = instruments.of(instrument), float(item.leg.ratio)
     if not isinstance(instrument, DATED):
         return 0.0, np.nan, ratio, item.weight, NAT, NONE, 0, 0.0, False, flags, own, own, NONE

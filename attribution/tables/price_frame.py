@@ -95,9 +95,10 @@ def _key(symbol: object, exchange: object, name: str) -> tuple[str, str | None]:
     if not isinstance(symbol, str) or not symbol.strip():
         raise ValueError(f"{name}: symbol={symbol!r}: must be text, an instrument or the name of an underlying")
     try:
-        return canonical_key(symbol, None if exchange is None else canonical_exchange(str(exchange)))
+        key = canonical_key(symbol, None if exchange is None else canonical_exchange(str(exchange)))
     except CalendarError as exc:
         raise ValueError(f"{name}: {exc}") from exc
+    return key[0], key[1]
 
 
 def _refuse(frame: TradeFrame, name: str, field: str, bad: NDArray[np.bool_], allowed: str) -> None:

@@ -125,8 +125,12 @@ def _underlying_prices(
     field = f"{what.name.lower()}_{_SIDES[end]}"
     if field in lanes.book.numbers:
         _take(found, wanted & _is_own_end(lanes, end), lambda: lanes.of_trade(lanes.number(field)))
+    if what is What.FORWARD and not (market.asks_forwards or market.close_memory is not None):
+        return
     if market.close_sources:
         _ask_closes(lanes, prices, what, wanted & lanes.takes_close(end) & np.isnan(found), market, end)
+    if what is What.FORWARD and not market.asks_forwards:
+        return
     if market.price_sources:
         _ask_instants(lanes, prices, what, wanted & np.isnan(found), market, end)
     if market.quote_sources:

@@ -271,3 +271,15 @@ def test_after_the_table(clock):
 def test_only_integers_are_instants(wrong):
     with pytest.raises(TypeError, match="int64 microseconds"):
         get_clock("sessions", "NSE").tau(wrong)
+
+
+@pytest.mark.parametrize("name", CLOCK_NAMES)
+def test_time_left_is_the_time_between_whatever_the_zone_and_the_fold(name: str) -> None:
+    clock, expires_at = get_clock(name, "US"), dt.datetime(2024, 11, 15, 16, tzinfo=NEW_YORK)
+    twice = dt.datetime(2024, 11, 3, 1, 30, tzinfo=NEW_YORK)  # the hour that the change of clocks repeats
+    instants = [
+        *(twice, twice.replace(fold=1), twice.astimezone(KOLKATA), twice.replace(fold=1).astimezone(KOLKATA)),
+        *(dt.datetime(2024, 11, 4, 11, tzinfo=NEW_YORK), dt.datetime(2024, 11, 4, 16, tzinfo=dt.UTC), expires_at),
+    ]
+    for at in instants * 2:
+        assert clock.years_left(at, expires_at) == clock.years_at(to_epoch_us(at), to_epoch_us(expires_at))

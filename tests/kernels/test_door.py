@@ -1,12 +1,22 @@
 """Any numbers in, arrays of the broadcast shape out, and nothing copied that need not be."""
 
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from attribution.kernels import LegStatus, _columns, arrays, attribute_legs, black_greeks, black_price, implied_vol
+from attribution.kernels import (
+    LegStatus,
+    _columns,
+    arrays,
+    attribute_legs,
+    black_greeks,
+    black_price,
+    implied_vol,
+    rows,
+)
 from attribution.kernels.block import LegInputs
 
 MANY = 50_001
@@ -241,3 +251,35 @@ def test_columns_must_be_thirteen_of_one_length():
     for wrong in (table[:12], LegInputs(*table[:12], np.ones(3))):
         with pytest.raises(ValueError, match="columns: must be 13 of one length"):
             arrays.attribute_columns(wrong)
+
+
+@pytest.mark.parametrize("size", [1, 2, rows.FEW, rows.FEW + 1, 40])
+@pytest.mark.parametrize("options", [{"method": "waterfall", "detail": False}, {"method": "path", "detail": True}])
+def test_rows_give_what_columns_give(size, options):
+    for price in (4.5, 0.2, np.nan, 5.1):  # tables that were used before remember nothing
+        table = np.zeros((13, size))
+        table[:8] = np.array(LEG)[:, None]
+        table[1] = strikes(size)
+        table[6, 0] = price
+        expected = arrays.attribute_columns(table, order=("vol", "time", "spot", "spread"), steps=3, **options)
+        got = rows.attribute_rows(table.T.tolist(), order=("vol", "time", "spot", "spread"), steps=3, **options)
+        assert np.array_equal([leg.effects for leg in got], expected.effects.T, equal_nan=True)
+        assert [leg.status for leg in got] == expected.status.tolist()
+        assert [leg.flags for leg in got] == expected.flags.tolist()
+        if options["detail"]:
+            assert np.array_equal([leg.detail for leg in got], expected.detail.T, equal_nan=True)
+        else:
+            assert all(leg.detail is None for leg in got)
+
+
+def test_threads_do_not_share_a_table_of_few_legs():
+    def split(price):
+        row = [*LEG[:6], price, LEG[7], 0.0, 0.0, 0.0, 0.0, 0.0]
+        options = {"method": "waterfall", "order": ("time", "spot", "spread", "vol"), "steps": 1, "detail": False}
+        return [rows.attribute_rows([row], **options)[0].effects for _ in range(300)]
+
+    prices = [3.0 + 0.25 * number for number in range(8)]
+    alone = {price: split(price)[0] for price in prices}
+    with ThreadPoolExecutor(8) as pool:
+        for price, found in zip(prices, pool.map(split, prices), strict=True):
+            assert all(effects == alone[price] for effects in found)

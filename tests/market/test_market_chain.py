@@ -285,3 +285,11 @@ def test_a_failed_broker_reaches_the_result_by_name() -> None:
     assert result["status"] == "source_failed"
     assert "acme: failed: prices_at: connection refused" in result["reason"]
     assert "NIFTY_IND___ at 2025-01-27 10:00:00" in result["reason"]
+
+
+def test_futures_are_asked_for_where_somebody_could_know_them() -> None:
+    spots = {("NIFTY_IND___", "NSE", "2025-01-27"): 100.0}
+    assert not market_of(None, spots).asks_forwards
+    assert market_of(None, {("NIFTY_IND___", "NSE", "2025-01-27"): (100.0, 101.0)}).asks_forwards
+    assert market_of(None, lambda *_: 100.0).asks_forwards
+    assert market_of(recorded("broker"), spots).asks_forwards

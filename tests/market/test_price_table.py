@@ -415,3 +415,46 @@ def test_spellings_of_a_close(symbol: str, asked: str, written: str) -> None:
 def test_a_close_of_the_wrong_kind_names_its_key() -> None:
     with pytest.raises(TradeError, match=r"historical_cache\['NIFTY_IND___', '20250127'\]='abc'"):
         CloseTable({("NIFTY_IND___", "20250127"): "abc"}).closes([CloseOf(NIFTY, MONDAY)])
+
+
+@pytest.mark.parametrize(
+    ("key", "exact"),
+    [("2025-01-27 10:00", True), ("2025-01-27T04:30:00Z", True), ("2025-01-27", False), ("2025-01-27 10:01", False)],
+)
+@pytest.mark.parametrize("exchange", [("NSE",), ()])
+@pytest.mark.parametrize("value", [100.0, 100, (100.0, 101.0), None])
+def test_what_is_stated_for_an_instant_is_what_the_look_up_finds_there(
+    key: str, exact: bool, exchange: tuple[str, ...], value: Any
+) -> None:
+    table = PriceTable({("NIFTY_IND___", *exchange, key): value})
+    for when in (TEN, TEN.astimezone(UTC)):
+        (found,) = table.prices_at([PriceAt(NIFTY, when)])
+        stated = table.stated_at(NIFTY, when)
+        assert stated == (found if exact else None)
+        if isinstance(stated, Price):
+            assert stated.time is not None
+            assert stated.time.tzinfo == KOLKATA
+
+
+def test_a_price_of_the_date_is_not_passed_over_for_one_without_an_exchange() -> None:
+    table = PriceTable({("NIFTY_IND___", "NSE", "2025-01-27"): 1.0, ("NIFTY_IND___", "2025-01-27 10:00"): 2.0})
+    assert table.stated_at(NIFTY, TEN) is None
+    assert value_of(table.prices_at([PriceAt(NIFTY, TEN)])[0]) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("prices", "holds"),
+    [
+        ({("NIFTY_IND___", "NSE", TEN): 100.0}, False),
+        ({("NIFTY_IND___", "NSE", TEN): UnderlyingPrice(100.0, 101.0)}, True),
+        ({("NIFTY_IND___", "NSE", TEN): {"spot": 100.0, "forward": 101.0}}, True),
+        ({("NIFTY_FUT_20250130__", TEN): 101.0}, True),
+        ([("nifty_fut_20250130___", TEN, 101.0)], False),
+        ([("NIFTY_fut_20250130___", TEN, 101.0)], True),
+    ],
+)
+def test_a_table_knows_whether_it_could_price_any_future(prices: Any, holds: bool) -> None:
+    table = PriceTable(prices)
+    assert table.holds_forwards is holds
+    (answer,) = table.prices_at([PriceAt(FUTURE, TEN)])
+    assert isinstance(answer, Price) is holds

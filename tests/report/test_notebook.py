@@ -444,7 +444,7 @@ def test_a_notebook_gets_html_and_a_terminal_gets_text(lives):
 
 
 def test_text_adds_up_in_sight(daily):
-    assert "= P&L 12,090.00  ✓" in str(show(daily))
+    assert "= P&L 12,090.00 ✓" in " ".join(str(show(daily)).split())  # wherever a narrow terminal breaks the line
 
 
 @pytest.mark.parametrize("columns", ["40", "80", "200"])

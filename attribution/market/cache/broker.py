@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeGuard, cast
 
 from attribution.market.cache.desk import Desk
 from attribution.market.cache.flights import Memory
@@ -29,11 +29,17 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def check_broker(broker: object) -> None:
-    """Raise TypeError, naming what is lacking, unless ``broker`` is a :class:`~attribution.market.source.Broker`."""
-    if not isinstance(broker, Broker):
-        lacking = [m for m in ("name", "prices_at", "closes", "quotes", "fills") if not hasattr(broker, m)]
+def check_broker(broker: object) -> Broker:
+    """Return a :class:`~attribution.market.source.Broker`; of anything else a TypeError names what is lacking."""
+    # Asking the protocol itself takes fifty times as long.
+    lacking = [m for m in ("name", "prices_at", "closes", "quotes", "fills") if not hasattr(broker, m)]
+    if lacking:
         raise TypeError(f"broker={broker!r}: a Broker is needed; this one lacks {', '.join(lacking)}")
+    return cast(Broker, broker)
+
+
+def _knows_bars(broker: object) -> TypeGuard[BarSource]:
+    return hasattr(broker, "name") and hasattr(broker, "minute_bars")
 
 
 class CachedBroker:
@@ -74,7 +80,7 @@ class CachedBroker:
 
     def __new__(cls, inner: Broker, **settings: Any) -> CachedBroker:
         """Choose the kind that knows bars where the inner broker does."""
-        return super().__new__(CachedBarBroker if cls is CachedBroker and isinstance(inner, BarSource) else cls)
+        return super().__new__(CachedBarBroker if cls is CachedBroker and _knows_bars(inner) else cls)
 
     def __init__(
         self,
@@ -147,7 +153,7 @@ class CachedBarBroker(CachedBroker):
 
     def __init__(self, inner: Broker, **settings: Any) -> None:
         super().__init__(inner, **settings)
-        if not isinstance(inner, BarSource):
+        if not _knows_bars(inner):
             raise TypeError(f"broker={inner!r}: it knows no minute bars")
         self._prices = BarPrices(inner, self._lives)
         self._bars = MinuteBars(inner, self._lives)

@@ -7,7 +7,7 @@ import threading
 import weakref
 from collections.abc import Callable
 
-from attribution.market.cache.broker import CachedBroker
+from attribution.market.cache.broker import CachedBroker, check_broker
 from attribution.market.cache.flights import Memory, all_memories
 from attribution.market.source import Broker
 
@@ -19,7 +19,7 @@ _known: dict[int, _Known] = {}
 _lock = threading.Lock()
 
 
-def cached(broker: Broker) -> CachedBroker:
+def cached(broker: object) -> CachedBroker:
     """Return the process-wide cache around a broker; a :class:`CachedBroker` is returned as it is.
 
     What it remembers lives as long as the broker object does. A broker to which no weak reference can be made gets a
@@ -32,18 +32,19 @@ def cached(broker: Broker) -> CachedBroker:
     """
     if isinstance(broker, CachedBroker):
         return broker
+    inner = check_broker(broker)
     with _lock:
-        known = _known.get(id(broker))
-        memory = known[1] if known is not None and known[0]() is broker else None
+        known = _known.get(id(inner))
+        memory = known[1] if known is not None and known[0]() is inner else None
         existing = known[2]() if known is not None and memory is not None else None
         if existing is not None:
             return existing
-        fresh = CachedBroker(broker, memory=memory)
+        fresh = CachedBroker(inner, memory=memory)
         try:
-            alive = weakref.ref(broker, _forgetter(id(broker)))
+            alive = weakref.ref(inner, _forgetter(id(inner)))
         except TypeError:
             return fresh
-        _known[id(broker)] = (alive, fresh._memory, weakref.ref(fresh))
+        _known[id(inner)] = (alive, fresh._memory, weakref.ref(fresh))
         return fresh
 
 

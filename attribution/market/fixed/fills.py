@@ -24,20 +24,20 @@ class LegPriceTable:
     ) -> None:
         self.name = name
         self._prices: dict[str, tuple[float | None, float | None]] = {}
-        rows = prices.items() if isinstance(prices, Mapping) else (_leg_row(name, row) for row in prices)
+        rows = prices.items() if isinstance(prices, (dict, Mapping)) else (_leg_row(name, row) for row in prices)
         for leg, value in rows:
             if not isinstance(leg, str):
                 raise TradeError(name, leg, "a leg symbol as text")
-            self._prices[canonical_key(leg, None)[0]] = self._pair(leg, value)
+            self._prices[canonical_key(leg, None).text] = self._pair(leg, value)
 
     def _pair(self, leg: str, value: object) -> tuple[float | None, float | None]:
         field = f"{self.name}[{leg!r}]"
-        if isinstance(value, Mapping):
+        if isinstance(value, (dict, Mapping)):
             unknown = set(value) - {"entry", "exit"}
             if unknown:
                 raise TradeError(field, value, 'a mapping with the keys "entry" and "exit"')
             entry, leave = value.get("entry"), value.get("exit")
-        elif isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2:
+        elif isinstance(value, (tuple, Sequence)) and not isinstance(value, str) and len(value) == 2:
             entry, leave = value
         else:
             raise TradeError(field, value, '{"entry": x, "exit": y} or (entry, exit)')
@@ -48,13 +48,13 @@ class LegPriceTable:
         return [self._fill(ask) for ask in wanted]
 
     def _fill(self, ask: FillOf) -> Answer:
-        for key in (format_symbol(ask.instrument), canonical_key(ask.symbol, None)[0]):
-            if key in self._prices:
-                value = self._prices[key][0 if ask.side == "entry" else 1]
-                if value is None:
-                    return Missing(f"no {ask.side} price of {ask.symbol}")
-                return Price(value, self.name, PriceKind.FILL, ask.at)
-        return Missing(f"leg {ask.symbol} is not in it")
+        pair = self._prices.get(format_symbol(ask.instrument)) or self._prices.get(canonical_key(ask.symbol, None).text)
+        if pair is None:
+            return Missing(f"leg {ask.symbol} is not in it")
+        value = pair[0 if ask.side == "entry" else 1]
+        if value is None:
+            return Missing(f"no {ask.side} price of {ask.symbol}")
+        return Price(value, self.name, PriceKind.FILL, ask.at)
 
 
 def _leg_row(name: str, row: Sequence[Any]) -> tuple[Any, tuple[Any, Any]]:

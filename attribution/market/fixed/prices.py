@@ -4,50 +4,63 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time
-from typing import Any
+from typing import Any, TypeAlias
 
 from attribution.calendars import canonical_exchange, get_calendar
 from attribution.errors import CalendarError, TradeError
-from attribution.fields import stamp
+from attribution.fields import as_number, stamp
 from attribution.instruments import Future, Instrument
-from attribution.market.fixed.values import SpotValue, as_underlying_price, canonical_key, forward_for
+from attribution.market.fixed.values import SpotValue, as_underlying_price, canonical_key, forward_for, spot_of
 from attribution.market.quotes import Answer, CloseOf, FillOf, Missing, Price, PriceAt, PriceKind, QuoteOf
 from attribution.symbols import format_symbol, underlying_of
 
 __all__ = ["PriceTable"]
 
 
+_Given: TypeAlias = tuple[object, datetime, PriceKind]
+"""A value as it was given, its instant, and whether it is of that instant or of the whole date."""
+
+_NOTHING = object()
+
+
 class _Series:
     """The given prices of one symbol, by instant."""
 
-    __slots__ = ("_by_date", "_by_instant")
+    __slots__ = ("_by_instant", "_dates")
 
     def __init__(self) -> None:
         self._by_instant: dict[datetime, object] = {}
-        self._by_date: dict[date, list[datetime]] = {}
+        self._dates: dict[date, list[datetime]] | None = None
 
     def add(self, at: datetime, value: object) -> None:
-        if at not in self._by_instant:
-            self._by_date.setdefault(at.date(), []).append(at)
         self._by_instant[at] = value
+        self._dates = None
 
-    def exact(self, at: datetime) -> tuple[object, datetime] | None:
-        return (self._by_instant[at], at) if at in self._by_instant else None
+    def exact(self, at: datetime) -> _Given | None:
+        value = self._by_instant.get(at, _NOTHING)
+        return None if value is _NOTHING else (value, at, PriceKind.GIVEN)
 
-    def daily(self, day: date) -> tuple[object, datetime] | None:
+    def daily(self, day: date) -> _Given | None:
         """The value of a date-typed or midnight key."""
-        for at in self._by_date.get(day, ()):
+        for at in self.of_date(day):
             if at.time() == time(0):
-                return self._by_instant[at], at
+                return self._by_instant[at], at, PriceKind.DAILY
         return None
 
-    def only(self, day: date) -> tuple[object, datetime] | None:
+    def only(self, day: date) -> _Given | None:
         """The value of the only key of a date."""
-        instants = self._by_date.get(day, ())
-        return (self._by_instant[instants[0]], instants[0]) if len(instants) == 1 else None
+        instants = self.of_date(day)
+        return (self._by_instant[instants[0]], instants[0], PriceKind.DAILY) if len(instants) == 1 else None
 
-    def count(self, day: date) -> int:
-        return len(self._by_date.get(day, ()))
+    def of_date(self, day: date) -> Sequence[datetime]:
+        """The keys of a date; sorted by date only when the first question needs it."""
+        dates = self._dates
+        if dates is None:
+            dates = {}
+            for at in self._by_instant:
+                dates.setdefault(at.date(), []).append(at)
+            self._dates = dates
+        return dates.get(day, ())
 
 
 class PriceTable:
@@ -65,14 +78,16 @@ class PriceTable:
     def __init__(self, prices: Mapping[Any, SpotValue] | Iterable[Sequence[Any]], name: str = "spot_prices") -> None:
         self.name = name
         self._series: dict[tuple[str, str | None], _Series] = {}
-        self._holds_forwards = False
-        rows = (
-            ((*key, value) if isinstance(key, tuple) else (key, value) for key, value in prices.items())
-            if isinstance(prices, Mapping)
-            else prices
-        )
-        for row in rows:
-            self._add(tuple(row))
+        self._found: dict[Instrument, list[_Series]] = {}
+        self._holds_pairs = False
+        self.holds_forwards = False
+        """Whether it could know the price of any future."""
+        if isinstance(prices, (dict, Mapping)):
+            for key, value in prices.items():
+                self._add((*key, value) if isinstance(key, tuple) else (key, value))
+        else:
+            for row in prices:
+                self._add(tuple(row))
 
     def _add(self, row: tuple[Any, ...]) -> None:
         if len(row) == 4:
@@ -85,41 +100,53 @@ class PriceTable:
             raise TradeError(self.name, symbol, "a symbol as text in the first place of the key")
         try:
             venue = None if exchange is None else canonical_exchange(exchange)
-            text, home = canonical_key(symbol, venue)
-            instant = get_calendar(venue or home or "NSE").localize(at)
+            key = canonical_key(symbol, venue)
+            instant = get_calendar(venue or key.exchange or "NSE").localize(at)
         except CalendarError as exc:
             raise TradeError(self.name, row, str(exc)) from exc
-        self._series.setdefault((text, venue), _Series()).add(instant, value)
-        self._holds_forwards |= isinstance(value, tuple | Mapping)
+        place = (key.text, venue)
+        series = self._series.get(place)
+        if series is None:
+            series = self._series[place] = _Series()
+        series.add(instant, value)
+        pair = type(value) is not float and isinstance(value, tuple | Mapping)
+        self._holds_pairs |= pair
+        self.holds_forwards |= pair or key.is_future
 
-    def _series_of(self, instrument: Instrument) -> Iterable[_Series]:
-        text = format_symbol(instrument)
-        for venue in (instrument.exchange, None):
-            if (series := self._series.get((text, venue))) is not None:
-                yield series
+    def _series_of(self, instrument: Instrument) -> Sequence[_Series]:
+        found = self._found.get(instrument)
+        if found is None:
+            text = format_symbol(instrument)
+            places = ((text, instrument.exchange), (text, None))
+            found = self._found[instrument] = [self._series[place] for place in places if place in self._series]
+        return found
 
-    def _find(self, instrument: Instrument, at: datetime) -> tuple[object, datetime, bool] | Missing:
+    def _find(self, instrument: Instrument, at: datetime) -> _Given | Missing:
         # A date is a date of the instrument's own exchange, whatever zone the question came in.
         at = at.astimezone(get_calendar(instrument.exchange).zone)
         day = at.date()
         crowded = 0
         for series in self._series_of(instrument):
-            if (hit := series.exact(at)) is not None:
-                return (*hit, True)
-            if (hit := series.daily(day) or series.only(day)) is not None:
-                return (*hit, False)
-            crowded += series.count(day)
+            hit = series.exact(at) or series.daily(day) or series.only(day)
+            if hit is not None:
+                return hit
+            crowded += len(series.of_date(day))
         what = f"{format_symbol(instrument)} on {instrument.exchange}"
         if crowded:
             return Missing(f"{crowded} prices of {what} on {day}, none of them at {at:%H:%M:%S}")
         return Missing(f"no price of {what} at {stamp(at)}")
 
-    def _priced(self, instrument: Instrument, found: tuple[object, datetime, bool]) -> Answer:
-        value, at, exact = found
-        quoted = as_underlying_price(self.name, value)
-        if quoted is None:
+    def _priced(self, instrument: Instrument, value: object, at: datetime, kind: PriceKind) -> Answer:
+        spot = as_number(self.name, value if type(value) is float else spot_of(self.name, value))
+        if spot is None:
             return Missing(f"{format_symbol(instrument)} at {stamp(at)} is given as NaN or None")
-        return Price(quoted.spot, self.name, PriceKind.GIVEN if exact else PriceKind.DAILY, at)
+        return Price(spot, self.name, kind, at)
+
+    def stated_at(self, instrument: Instrument, at: datetime) -> Answer | None:
+        """The answer of :meth:`prices_at` where it is a price of this very instant, without a question being made."""
+        series = self._series_of(instrument)
+        hit = series[0].exact(at.astimezone(get_calendar(instrument.exchange).zone)) if series else None
+        return None if hit is None else self._priced(instrument, *hit)
 
     def prices_at(self, wanted: Sequence[PriceAt]) -> list[Answer]:
         """Prices at instants, by the look-up rule of the class."""
@@ -128,20 +155,19 @@ class PriceTable:
     def _price_at(self, ask: PriceAt) -> Answer:
         found = self._find(ask.instrument, ask.at)
         if not isinstance(found, Missing):
-            return self._priced(ask.instrument, found)
-        if self._holds_forwards and isinstance(ask.instrument, Future):
+            return self._priced(ask.instrument, *found)
+        if self._holds_pairs and isinstance(ask.instrument, Future):
             beside = self._find(underlying_of(ask.instrument), ask.at)
             if not isinstance(beside, Missing):
-                return self._forward_beside(ask.instrument, beside)
+                return self._forward_beside(ask.instrument, *beside)
         return found
 
-    def _forward_beside(self, future: Future, found: tuple[object, datetime, bool]) -> Answer:
-        value, at, exact = found
+    def _forward_beside(self, future: Future, value: object, at: datetime, kind: PriceKind) -> Answer:
         quoted = as_underlying_price(self.name, value)
         forward = None if quoted is None else forward_for(self.name, quoted, future.expiry)
         if forward is None:
             return Missing(f"no forward beside the spot for {format_symbol(future)}")
-        return Price(forward, self.name, PriceKind.GIVEN if exact else PriceKind.DAILY, at)
+        return Price(forward, self.name, kind, at)
 
     def closes(self, wanted: Sequence[CloseOf]) -> list[Answer]:
         """Closes: a price at the very instant of the close, or a date-typed key of that date."""
@@ -153,8 +179,8 @@ class PriceTable:
             hit = None if session is None else series.exact(session.close)
             hit = hit or series.daily(ask.session)
             if hit is not None:
-                answer = self._priced(ask.instrument, (*hit, True))
-                return _as_close(answer)
+                value, at, _ = hit
+                return self._priced(ask.instrument, value, at, PriceKind.CLOSE)
         return Missing(f"no close of {format_symbol(ask.instrument)} on {ask.session}")
 
     def quotes(self, wanted: Sequence[QuoteOf]) -> list[Answer]:
@@ -168,11 +194,5 @@ class PriceTable:
     def _exactly(self, instrument: Instrument, at: datetime) -> Answer:
         for series in self._series_of(instrument):
             if (hit := series.exact(at)) is not None:
-                return self._priced(instrument, (*hit, True))
+                return self._priced(instrument, *hit)
         return Missing(f"no price of {format_symbol(instrument)} at exactly {stamp(at)}")
-
-
-def _as_close(answer: Answer) -> Answer:
-    if isinstance(answer, Price):
-        return Price(answer.value, answer.source, PriceKind.CLOSE, answer.time)
-    return answer

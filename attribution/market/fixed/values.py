@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from attribution.errors import BrokerError, MarketDataError, SymbolError, TradeError
 from attribution.fields import as_number
+from attribution.instruments import Future
 from attribution.symbols import format_symbol, parse_symbol, parse_underlying_name
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "as_underlying_price",
     "canonical_key",
     "forward_for",
+    "spot_of",
 ]
 
 
@@ -38,8 +40,16 @@ SpotValue: TypeAlias = float | UnderlyingPrice | tuple[float, float] | Mapping[s
 CALLABLE_ERRORS = (LookupError, OSError, ValueError, BrokerError, MarketDataError)
 
 
+class Key(NamedTuple):
+    """What a caller's symbol stands for."""
+
+    text: str
+    exchange: str | None
+    is_future: bool
+
+
 @lru_cache(maxsize=65536)
-def canonical_key(symbol: str, exchange: str | None) -> tuple[str, str | None]:
+def canonical_key(symbol: str, exchange: str | None) -> Key:
     """Return canonical text and exchange of a key; an unreadable symbol stands for itself."""
     try:
         instrument = parse_symbol(symbol, exchange=exchange)
@@ -47,8 +57,13 @@ def canonical_key(symbol: str, exchange: str | None) -> tuple[str, str | None]:
         try:
             instrument = parse_underlying_name(symbol, exchange=exchange)
         except SymbolError:
-            return symbol, exchange
-    return format_symbol(instrument), instrument.exchange
+            return Key(symbol, exchange, is_future=False)
+    return Key(format_symbol(instrument), instrument.exchange, isinstance(instrument, Future))
+
+
+def spot_of(field: str, value: object) -> object:
+    """Return what stands for the spot in a given value, unchecked."""
+    return _spot_and_forward(field, value)[0]
 
 
 def as_underlying_price(field: str, value: object) -> UnderlyingPrice | None:
@@ -59,22 +74,21 @@ def as_underlying_price(field: str, value: object) -> UnderlyingPrice | None:
     TradeError
         The value has another shape, or is not a finite number; ``field`` names it in the message.
     """
-    spot: object
-    forward: Any = None
-    if isinstance(value, UnderlyingPrice):
-        spot, forward = value.spot, value.forward
-    elif isinstance(value, tuple):
-        if len(value) != 2:
-            raise TradeError(field, value, "a price, or a pair (spot, forward)")
-        spot, forward = value
-    elif isinstance(value, Mapping):
-        if "spot" not in value:
-            raise TradeError(field, value, 'a price, or a mapping with "spot" and "forward"')
-        spot, forward = value["spot"], value.get("forward")
-    else:
-        spot = value
+    spot, forward = _spot_and_forward(field, value)
     checked = as_number(field, spot)
     return None if checked is None else UnderlyingPrice(checked, forward)
+
+
+def _spot_and_forward(field: str, value: object) -> tuple[object, Any]:
+    if isinstance(value, tuple):
+        if len(value) != 2:
+            raise TradeError(field, value, "a price, or a pair (spot, forward)")
+        return value
+    if isinstance(value, Mapping):
+        if "spot" not in value:
+            raise TradeError(field, value, 'a price, or a mapping with "spot" and "forward"')
+        return value["spot"], value.get("forward")
+    return value, None
 
 
 def forward_for(field: str, quoted: UnderlyingPrice, expiry: date) -> float | None:
