@@ -28,12 +28,9 @@ from numba.core import event
 
 from attribution.kernels._cache import KernelCache
 
-__all__ = ["BLOCK", "OPTIONS", "cache_folder", "dispatcher", "inlined", "kernel", "on_compile", "sequence", "stage"]
+__all__ = ["OPTIONS", "cache_folder", "dispatcher", "inlined", "kernel", "on_compile", "sequence", "stage"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-BLOCK = 256
-"""Legs worked on together: the scratch arrays of one block stay in the first-level cache."""
 
 OPTIONS: dict[str, Any] = {
     # A division by zero gives inf or NaN, as in numpy. Python's ZeroDivisionError would put a branch
