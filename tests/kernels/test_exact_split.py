@@ -72,7 +72,7 @@ class Leg:
 def exact_split(leg, prices, states, starts):
     """Every method's effects, from the vols that the prices imply."""
     vols = [leg.implied_vol(price, state, vol) for price, state, vol in zip(prices, states, starts, strict=True)]
-    vol0, vol1 = vols[0] or vols[1], vols[1] or vols[0]
+    vol0, vol1 = vols[0] or vols[1] or mp.mpf(0), vols[1] or vols[0] or mp.mpf(0)
     first, last = ((*state[:VOL], vol, state[TIME]) for state, vol in zip(states, (vol0, vol1), strict=True))
     corner = [leg.value([last[f] if (number >> f) & 1 else first[f] for f in range(4)]) for number in range(16)]
 
@@ -128,7 +128,7 @@ def test_the_table_of_attributions(table):
 
 @pytest.mark.parametrize("deepest", [0.5, 4.0])
 def test_legs_nobody_has_seen_before(deepest):
-    """Up to ``deepest`` deviations in the money, where time values fall below 1e-6 of the price."""
+    """Up to ``deepest`` deviations in the money, where time values fall below 1e-6 of the price; no rates."""
     print(f"KERNEL_TEST_SEED={SEED}")  # noqa: T201  (shown where the test fails)
     rng = np.random.default_rng(SEED)
     t = {"right": rng.choice([-1.0, 1.0], COUNT), "spot0": rng.uniform(50.0, 150.0, COUNT)}
