@@ -4,11 +4,11 @@ Nothing compiles and nothing is written to disk at import. The decorators:
 
 * :func:`inlined` for small scalar helpers, pasted into the loops that use them;
 * :func:`stage` for loops over one block of legs, called from other compiled code;
+* :func:`view` for helpers that return an array;
 * :func:`sequence` for what calls one stage after the other;
 * :func:`exact` for scalar helpers whose every rounding must be that of plain Python;
-* :func:`kernel` for the few functions Python calls, and :func:`lean_kernel` for those that allocate nothing. They
-  alone are kept on disk (:mod:`._cache`), and
-  compiled, or loaded from there, at their first call.
+* :func:`kernel` for the few functions Python calls, and :func:`lean_kernel` for those of them that allocate
+  nothing. They alone are kept on disk (:mod:`._cache`), and compiled, or loaded from there, at their first call.
 
 A kernel is compiled for the types of its first call. The door passes inputs as read-only arrays always,
 so that one compilation serves every caller: numba takes a read-only array for another type.
@@ -17,6 +17,7 @@ so that one compilation serves every caller: numba takes a read-only array for a
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -31,23 +32,11 @@ from numba.core import event
 from attribution.kernels._cache import KernelCache
 
 __all__ = [
-    "BLOCK",
-    "OPTIONS",
-    "cache_folder",
-    "dispatcher",
-    "entry_point",
-    "exact",
-    "inlined",
-    "kernel",
-    "on_compile",
-    "sequence",
-    "stage",
+    *("OPTIONS", "cache_folder", "dispatcher", "entry_point", "exact", "inlined", "kernel", "lean_kernel"),
+    *("on_compile", "sequence", "stage", "view"),
 ]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-BLOCK = 256
-"""Legs worked on together: the scratch arrays of one block stay in the first-level cache."""
 
 OPTIONS: dict[str, Any] = {
     # A division by zero gives inf or NaN, as in numpy. Python's ZeroDivisionError would put a branch
@@ -67,17 +56,22 @@ INNER: dict[str, Any] = {
     # Nothing but compiled code calls these, and the way in from Python takes longer to compile than many of
     # them do. Without it, a call from Python ends the process.
     "no_cpython_wrapper": True,
+    # Arrays belong to the kernel for as long as it runs: what it calls need not count references to them, which
+    # would take a twentieth of the time to compile. An array that is returned must be counted: see "view".
+    "_nrt": False,
 }
 
 EXACT: dict[str, Any] = {
     **INNER,
     # Not one operation but those that are written: what plain Python computes beside it, to the same bits.
     "fastmath": False,
-    # Nothing is allocated, so no references need be counted: at every access to a column they would be.
-    "_nrt": False,
 }
 
-LEAN: dict[str, Any] = {**OPTIONS, "_nrt": False}
+LEAN: dict[str, Any] = {
+    **OPTIONS,
+    # Nothing is allocated, so nothing need be counted: at every look into a table of columns it would be.
+    "_nrt": False,
+}
 
 _build_lock = threading.RLock()
 _watchers: list[tuple[Callable[[], object], float]] = []
@@ -104,6 +98,11 @@ def exact(function: Function) -> Function:
 def stage(function: Function) -> Function:
     """Mark a loop over a block; compiled once and linked into each kernel that calls it."""
     return cast(Function, njit(**INNER)(function))
+
+
+def view(function: Function) -> Function:
+    """Mark a helper that returns an array, or a part of one."""
+    return cast(Function, njit(**{**INNER, "_nrt": True})(function))
 
 
 def sequence(function: Function) -> Function:
@@ -167,9 +166,27 @@ def _prepare(function: Callable[..., None], arguments: tuple[Any, ...], *, lean:
     with _build_lock, ExitStack() as watching:
         for callback, after in _watchers:
             watching.enter_context(_told(callback, after))
+        watching.enter_context(_without_collector())
         built = _dispatcher(function, lean=lean)
         built.compile(tuple(map(numba.typeof, arguments)))
     return built
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Pause the collector of cyclic garbage, if it runs.
+
+    A compilation makes objects by the million; looking through them again and again, for little garbage, takes the
+    collector an eighth of the whole time. Without it some 100 MB more are in use for these seconds.
+    """
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 @contextmanager

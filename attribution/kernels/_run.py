@@ -7,20 +7,18 @@ are the same to the last bit for any number of threads.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import NamedTuple
 
 from attribution.kernels._columns import SMALL, ColumnReader, Columns
-from attribution.kernels._jit import BLOCK
 from attribution.kernels._threads import Span, share_out, thread_count
+from attribution.kernels.lanes import LANES
 from attribution.kernels.results import Floats
 
 __all__ = ["Plan", "run"]
 
-Call = Callable[[Sequence[Floats], Sequence[NDArray[Any]]], object]
-"""A kernel's call with inputs and outputs."""
+Call = Callable[[Sequence[Floats], int], object]
+"""A kernel's call with a chunk of the columns, and the number of the chunk's first element: the kernel writes
+straight into the results of the whole, from there on."""
 
 
 class Plan(NamedTuple):
@@ -32,15 +30,8 @@ class Plan(NamedTuple):
     """Elements from which a second thread pays."""
 
 
-def run(call: Call, columns: Columns, outputs: Sequence[NDArray[Any]], plan: Plan, threads: int | None) -> None:
-    """Fill ``outputs`` from ``columns``.
-
-    Parameters
-    ----------
-    call
-        The kernel.
-    outputs
-        Contiguous arrays whose last axis counts the elements. One that has none is passed as it is.
+def run(call: Call, columns: Columns, plan: Plan, threads: int | None) -> None:
+    """Have a kernel work on all elements of ``columns``.
 
     Raises
     ------
@@ -50,42 +41,13 @@ def run(call: Call, columns: Columns, outputs: Sequence[NDArray[Any]], plan: Pla
     size = columns.size
     count = thread_count(threads, size, plan.pays_from)
     if not columns.pending and (count == 1 or size <= SMALL):
-        call(columns.ready, outputs)  # type: ignore[arg-type]
+        call(columns.ready, 0)  # type: ignore[arg-type]
         return
     share = -(-size // count)
-    chunk = min(plan.chunk, -(-share // BLOCK) * BLOCK)
+    chunk = min(plan.chunk, -(-share // LANES) * LANES)
 
     def new_worker() -> Span:
         reader = ColumnReader(columns, chunk)
-        writers = [_Writer(output, chunk) for output in outputs]
-
-        def span(start: int, stop: int) -> None:
-            call(reader.read(start, stop), [writer.room(start, stop) for writer in writers])
-            for writer in writers:
-                writer.put(start, stop)
-
-        return span
+        return lambda start, stop: call(reader.read(start, stop), start)
 
     share_out(new_worker, size, chunk, count)
-
-
-class _Writer:
-    """Gives a kernel a contiguous array for one chunk of an output.
-
-    Of a table (rows, elements) a chunk is not contiguous: its rows are filled elsewhere and then copied,
-    while they are still in the cache.
-    """
-
-    def __init__(self, output: NDArray[Any], rows: int) -> None:
-        self._output = output
-        self._copied = output.ndim == 2 and output.shape[1] > 0
-        self._store = np.empty(output.shape[0] * rows if self._copied else 0, output.dtype)
-
-    def room(self, start: int, stop: int) -> NDArray[Any]:
-        if not self._copied:
-            return self._output[start:stop] if self._output.ndim == 1 else self._output
-        return self._store[: len(self._output) * (stop - start)].reshape(-1, stop - start)
-
-    def put(self, start: int, stop: int) -> None:
-        if self._copied:
-            self._output[:, start:stop] = self.room(start, stop)

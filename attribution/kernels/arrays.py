@@ -124,7 +124,7 @@ def black_price(
     values = (forward, strike, time_to_expiry, volatility, right, discount_factor)
     columns = read_columns(PRICE_NAMES, values)
     price = np.empty(columns.size)
-    run(lambda inputs, outputs: black_price_many(*inputs, *outputs), columns, [price], PRICE_PLAN, threads)
+    run(lambda inputs, first: black_price_many(*inputs, price, first), columns, PRICE_PLAN, threads)
     return _shaped(price, columns.shape)  # type: ignore[no-any-return]
 
 
@@ -161,7 +161,7 @@ def implied_vol(
     """
     columns = read_columns(VOL_NAMES, (price, forward, strike, time_to_expiry, right, discount_factor))
     volatility = np.empty(columns.size)
-    run(lambda inputs, outputs: implied_vol_many(*inputs, *outputs), columns, [volatility], VOL_PLAN, threads)
+    run(lambda inputs, first: implied_vol_many(*inputs, volatility, first), columns, VOL_PLAN, threads)
     return _shaped(volatility, columns.shape)  # type: ignore[no-any-return]
 
 
@@ -211,7 +211,7 @@ def black_greeks(
     values = (spot, strike, time_to_expiry, volatility, right, basis, rate, dividend_yield)
     columns = read_columns(GREEKS_NAMES, values)
     greeks = np.empty((GREEK_COUNT, columns.size))
-    run(lambda inputs, outputs: black_greeks_many(*inputs, *outputs), columns, [greeks], GREEKS_PLAN, threads)
+    run(lambda inputs, first: black_greeks_many(*inputs, greeks, first), columns, GREEKS_PLAN, threads)
     return BlackGreeks._make(_rows(greeks, columns.shape))
 
 
@@ -362,10 +362,10 @@ def _attribute(columns: Columns, choices: _Choices, table: LegTable, threads: in
     method, order, steps = choices
     wants_detail = table.detail.shape == (DETAIL_ROWS, columns.size)
 
-    def call(inputs: Sequence[Floats], outputs: Sequence[NDArray[Any]]) -> None:
-        attribute_many(LegInputs(*inputs), method, order, steps, wants_detail, *outputs)
+    def call(inputs: Sequence[Floats], first: int) -> None:
+        attribute_many(LegInputs(*inputs), method, order, steps, wants_detail, *table, first)
 
-    run(call, columns, table, LEGS_PLAN, threads)
+    run(call, columns, LEGS_PLAN, threads)
     return table
 
 

@@ -204,15 +204,16 @@ def black_price_many(
     right: Floats,
     discount_factor: Floats,
     price: Floats,
+    first: int,
 ) -> None:
-    """Fill ``price`` with :func:`black_price_one` of each element."""
-    scratch = np.empty((9, min(LANES, padded(price.size))))
+    """Fill ``price`` from element ``first`` on with :func:`black_price_one` of each element."""
+    scratch = np.empty((9, min(LANES, padded(forward.size))))
     work, last = scratch[7:], scratch[:7]
-    for start in range(0, price.size, LANES):
+    for start in range(0, forward.size, LANES):
         f, k = part(forward, start, last[0]), part(strike, start, last[1])
         t, v = part(time_to_expiry, start, last[2]), part(volatility, start, last[3])
         phi, d = part(right, start, last[4]), part(discount_factor, start, last[5])
-        room = price[start : start + LANES]
+        room = price[first + start : first + min(start + LANES, forward.size)]
         target = room if room.size == LANES else last[6, : f.size]
         _price_block(f, k, t, v, phi, d, target, work)
         if room.size < LANES:

@@ -177,12 +177,14 @@ def _fill_corner(block: Block, vols: Floats, lanes: int, corner: int, place: int
 def _pick_observed(
     changed: Integers, observed: Floats, lanes: int, at_start: bool, at_end: bool, corner: int, value: Floats
 ) -> None:
+    # Where the window's end is not the block's no lane takes its observed value. Told as numbers that no value
+    # exceeds; told as conditions, the compiler would make four loops of this one.
+    bar0, bar1 = 0.0 if at_start else np.inf, 0.0 if at_end else np.inf
     for j in range(lanes):
         moved = corner & changed[j]
         first, last = observed[0, j], observed[1, j]
-        model = value[j]
-        model = first if at_start & (moved == 0) & (first > 0.0) else model
-        value[j] = last if at_end & (moved == changed[j]) & (last > 0.0) else model
+        model = first if (moved == 0) & (first > bar0) else value[j]
+        value[j] = last if (moved == changed[j]) & (last > bar1) else model
 
 
 @stage

@@ -279,6 +279,7 @@ def attribute_many(
     detail: Floats,
     status: Integers,
     flags: Integers,
+    first: int,
 ) -> None:
     """Split the P&L of every leg.
 
@@ -290,21 +291,23 @@ def attribute_many(
         A ``Method``; for the waterfall the factors in the order they move; for the path the number of
         sub-steps.
     results
-        (EFFECT_ROWS, n), filled: spot, vol, timedecay, spread, residual, vol0, vol1.
+        (EFFECT_ROWS, N ≥ first + n), filled from column ``first`` on: spot, vol, timedecay, spread, residual,
+        vol0, vol1.
     detail
-        (DETAIL_ROWS, n), filled if ``wants_detail``, else not looked at.
+        (DETAIL_ROWS, N), filled likewise if ``wants_detail``, else not looked at.
     status, flags
-        (n,), filled with ``LegStatus`` and ``LegFlag``.
+        (N,), filled likewise with ``LegStatus`` and ``LegFlag``.
     """
-    width = min(LEG_LANES, padded(status.size))
+    size = inputs.right.size
+    width = min(LEG_LANES, padded(size))
     scratch = np.empty((SCRATCH_ROWS, width))
     block, corners = block_in(scratch, width), corners_in(scratch[BLOCK_ROWS:])
     part = np.empty((FACTORS, 2, width if method == PATH else 0))
     effects, work, parts = scratch[EFFECTS_FROM:], scratch[WORK_FROM:], scratch[PARTS_FROM:]
     gap = parts[DETAIL_ROWS]
     wanted = _wanted(method, order, wants_detail)
-    for start in range(0, status.size, LEG_LANES):
-        count = min(LEG_LANES, status.size - start)
+    for start in range(0, size, LEG_LANES):
+        count = min(LEG_LANES, size - start)
         lanes = padded(count)
         load(inputs, start, count, block)
         special = classify(block, lanes)
@@ -319,5 +322,8 @@ def attribute_many(
             shapley(corners, moves, block.window[SPREAD, 0], block.window[SPREAD, 1], lanes, work[0], effects)
         elif method == PATH:
             _walk(block, lanes, steps, moves, corners, part, work, effects)
-        _finish(block, start, count, method, wants_detail, special, scratch, effects, gap, parts, work, results, detail)
-        _store_codes(block.codes, start, count, status, flags)
+        target = first + start
+        _finish(
+            block, target, count, method, wants_detail, special, scratch, effects, gap, parts, work, results, detail
+        )
+        _store_codes(block.codes, target, count, status, flags)

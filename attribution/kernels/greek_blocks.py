@@ -214,9 +214,10 @@ def black_greeks_many(
     rate: Floats,
     dividend_yield: Floats,
     greeks: Floats,
+    first: int,
 ) -> None:
-    """Fill the rows of ``greeks`` with price, delta, gamma, vega, theta, rho, vanna, volga, charm, veta."""
-    size = greeks.shape[1]
+    """Fill the rows of ``greeks``, from element ``first`` on, in the order of :class:`Greeks` without the last."""
+    size = spot.size
     scratch = np.empty((WORK_ROWS + 8 + GREEK_COUNT, min(LANES, padded(size))))
     work, last, table = scratch[:WORK_ROWS], scratch[WORK_ROWS:], scratch[WORK_ROWS + 8 :]
     for start in range(0, size, LANES):
@@ -231,7 +232,7 @@ def black_greeks_many(
             part(dividend_yield, start, last[7]),
         )
         whole = size - start >= LANES
-        _greeks_block(state, greeks if whole else table, start if whole else 0, work)
+        _greeks_block(state, greeks if whole else table, first + start if whole else 0, work)
         if not whole:
             for row in range(GREEK_COUNT):
-                copy(table[row], greeks[row, start:])
+                copy(table[row], greeks[row, first + start : first + size])

@@ -324,15 +324,16 @@ def implied_vol_many(
     right: Floats,
     discount_factor: Floats,
     volatility: Floats,
+    first: int,
 ) -> None:
-    """Fill ``volatility``; NaN where the price determines none, or an input is outside its domain."""
-    scratch = np.empty((12 + SOLVE_ROWS, min(LANES, padded(volatility.size))))
+    """Fill ``volatility`` from element ``first`` on; NaN where a price determines none, or inputs are out of domain."""
+    scratch = np.empty((12 + SOLVE_ROWS, min(LANES, padded(forward.size))))
     work, last = scratch[7:], scratch[:7]
-    for start in range(0, volatility.size, LANES):
+    for start in range(0, forward.size, LANES):
         p, f, k = part(price, start, last[0]), part(forward, start, last[1]), part(strike, start, last[2])
         t, phi = part(time_to_expiry, start, last[3]), part(right, start, last[4])
         d = part(discount_factor, start, last[5])
-        room = volatility[start : start + LANES]
+        room = volatility[first + start : first + min(start + LANES, forward.size)]
         target = room if room.size == LANES else last[6, : f.size]
         _vol_block(p, f, k, t, phi, d, target, work)
         if room.size < LANES:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from attribution.kernels._jit import inlined, stage
+from attribution.kernels._jit import inlined, stage, view
 
 __all__ = ["LANES", "LEG_LANES", "Floats", "any_differs", "copy", "fill", "padded", "part", "read_only"]
 
@@ -38,7 +38,7 @@ def padded(count: int) -> int:
     return (count + LANE_MULTIPLE - 1) // LANE_MULTIPLE * LANE_MULTIPLE
 
 
-@inlined
+@view
 def read_only(row: Floats, column: Floats) -> Floats:
     """Return a row of scratch, with the type of a column: stages that read either are compiled for one.
 
@@ -47,7 +47,7 @@ def read_only(row: Floats, column: Floats) -> Floats:
     return column if row.size < 0 else row
 
 
-@stage
+@view
 def part(column: Floats, start: int, row: Floats) -> Floats:
     """Return a column's block from ``start`` on, where it stands; the end of a column padded, in ``row``."""
     count = column.size - start

@@ -22,6 +22,7 @@ __all__ = [
 ]
 
 START = 0
+WHOLE = 1.0
 ONE_MOVED = (1 << 0) | (1 << 1) | (1 << 2) | (1 << 4) | (1 << 8)
 """Corners of one at a time: the start, and each factor alone at its end."""
 
@@ -43,16 +44,6 @@ def wanted_by_waterfall(order: tuple[int, int, int, int]) -> int:
 
 
 @stage
-def _rise(corners: Corners, moves: Moves, corner: int, bit: int, effect: Floats) -> None:
-    """Fill ``effect`` with the change of value when the factor of ``bit`` moves from ``corner``."""
-    value, place = corners.time_value, corners.intrinsic
-    low, high = corner & moves.any, (corner | bit) & moves.any
-    low_place, high_place = corner & moves.place, (corner | bit) & moves.place
-    for j in range(effect.size):
-        effect[j] = (place[high_place, j] - place[low_place, j]) + (value[high, j] - value[low, j])
-
-
-@stage
 def _add_rise(corners: Corners, moves: Moves, corner: int, bit: int, weight: float, effect: Floats) -> None:
     """Add to ``effect`` the weighted change of value when the factor of ``bit`` moves from ``corner``."""
     value, place = corners.time_value, corners.intrinsic
@@ -70,9 +61,11 @@ def one_by_one(
 
     In the latter case, what they do together is left over.
     """
-    corner = int(START)  # were it a plain 0, numba would compile _rise for that 0 too
+    corner = int(START)  # were it a plain 0, numba would compile _add_rise for that 0 too
     for factor in order:
-        _rise(corners, moves, corner, 1 << factor, effects[factor, :lanes])
+        effect = effects[factor, :lanes]
+        fill(effect, 0.0)
+        _add_rise(corners, moves, corner, 1 << factor, float(WHOLE), effect)
         corner |= (1 << factor) if stay else 0
 
 

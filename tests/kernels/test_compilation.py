@@ -1,13 +1,19 @@
 """What is compiled, when, and how."""
 
+import importlib
 import os
+import pkgutil
 import subprocess
 import sys
+import typing
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numba.core.dispatcher import Dispatcher
+from numpy.typing import NDArray
 
+from attribution import kernels
 from attribution.kernels import (
     _jit,
     arrays,
@@ -77,3 +83,25 @@ def test_one_specialisation_whatever_the_inputs():
     )
     for kernel in kernels:
         assert len(_jit.dispatcher(kernel.__wrapped__).signatures) == 1
+
+
+def holds_arrays(kind):
+    """Whether a value of this annotated type holds an array."""
+    if typing.get_origin(kind) is np.ndarray:
+        return True
+    parts = typing.get_type_hints(kind).values() if hasattr(kind, "_fields") else typing.get_args(kind)
+    return any(map(holds_arrays, parts))
+
+
+def test_only_views_return_arrays():
+    """References are not counted elsewhere, and numba lets some arrays out all the same: too early freed, if ever."""
+    modules = [
+        importlib.import_module(f"{kernels.__name__}.{found.name}") for found in pkgutil.iter_modules(kernels.__path__)
+    ]
+    helpers = {value for module in modules for value in vars(module).values() if isinstance(value, Dispatcher)}
+    stages = [helper for helper in helpers if helper.targetoptions.get("inline", "never") == "never"]
+    assert len(stages) > 50
+    for stage in stages:
+        returned = typing.get_type_hints(stage.py_func)["return"]
+        assert holds_arrays(returned) == stage.targetoptions["_nrt"], stage.py_func.__qualname__
+    assert holds_arrays(tuple[float, NDArray[np.float64]])

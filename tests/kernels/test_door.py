@@ -9,6 +9,7 @@ import pytest
 
 from attribution.kernels import (
     LegStatus,
+    Method,
     _columns,
     arrays,
     attribute_legs,
@@ -195,15 +196,34 @@ def test_a_broadcast_grid_is_not_built():
 
 def test_contiguous_columns_are_passed_as_they_are(monkeypatch):
     seen = []
-    monkeypatch.setattr(arrays, "black_price_many", lambda *columns: seen.append(columns))
+    monkeypatch.setattr(arrays, "black_price_many", lambda *arguments: seen.append(arguments))
     forward, strike = np.full(MANY, 100.0), np.full((3, MANY // 3), 100.0).reshape(-1)
     assert MANY % 3 == 0
     for threads in (1, 3):
         black_price(forward, strike, 0.1, 0.2, 1, threads=threads)
-    for columns in seen:
-        assert np.shares_memory(columns[0], forward)
-        assert np.shares_memory(columns[1], strike)
-        assert all(column.flags.c_contiguous and not column.flags.writeable for column in columns[:-1])
+    for *columns, price, first in seen:
+        assert np.shares_memory(columns[0], forward[first:])
+        assert np.shares_memory(columns[1], strike[first:])
+        assert all(column.flags.c_contiguous and not column.flags.writeable for column in columns)
+        assert price.size == MANY  # results are written where they are returned
+
+
+def test_a_kernel_leaves_the_rest_of_a_result_alone():
+    """Others may be writing there: chunks of one result are filled side by side."""
+    count, first, size = 100, 7, 120
+    columns = [_columns.locked(column) for column in np.full((13, count), 1.0)]
+    price, vol, greeks = np.full(size, -7.0), np.full(size, -7.0), np.full((arrays.GREEK_COUNT, size), -7.0)
+    arrays.black_price_many(*columns[:6], price, first)
+    arrays.implied_vol_many(*columns[:6], vol, first)
+    arrays.black_greeks_many(*columns[:8], greeks, first)
+    table = arrays.empty_leg_table(size, detail=True)
+    for part in table:
+        part[...] = -7
+    arrays.attribute_many(LegInputs(*columns), int(Method.SHAPLEY), (3, 0, 2, 1), 1, True, *table, first)
+    outside = np.r_[:first, first + count : size]
+    for part in (price, vol, greeks, *table):
+        assert np.all(part[..., outside] == -7)
+        assert not np.any(part[..., first : first + count] == -7)
 
 
 def test_only_few_elements_are_copied_into_a_table():

@@ -1,5 +1,6 @@
 """How compiled kernels are kept, for how long they are trusted, and who is told when they are made."""
 
+import gc
 import os
 import shutil
 import subprocess
@@ -182,6 +183,27 @@ if child == 0:
 other.join()
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_the_collector_of_garbage_is_found_as_it_was_left(monkeypatch, runs):
+    during = []
+    found = gc.isenabled()
+
+    class Builder:
+        def compile(self, signature):
+            during.append(gc.isenabled())
+            raise MemoryError
+
+    monkeypatch.setattr(_jit, "_dispatcher", lambda function: Builder())
+    try:
+        (gc.enable if runs else gc.disable)()
+        with pytest.raises(MemoryError):
+            _jit.kernel(lambda number: None)(1.0)
+        assert during == [False]
+        assert gc.isenabled() == runs
+    finally:
+        (gc.enable if found else gc.disable)()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
