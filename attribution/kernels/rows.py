@@ -32,7 +32,7 @@ class _FewLegs:
         self.rows = table.T
         self.inputs = LegInputs(*locked(table))
         self.out = empty_leg_table(size, detail=detail)
-        self.split = entry_point(attribute_many, (self.inputs, 0, (0, 1, 2, 3), 1, detail, *self.out))
+        self.split = entry_point(attribute_many, (self.inputs, 0, (0, 1, 2, 3), 1, detail, *self.out, 0))
 
 
 _spare_tables: dict[tuple[int, bool], list[_FewLegs]] = {}
@@ -60,7 +60,7 @@ def attribute_rows(
     except IndexError:
         table = _FewLegs(size, detail=detail)
     table.rows[:] = rows
-    table.split(table.inputs, *read_choices(method, order, steps), detail, *table.out)
+    table.split(table.inputs, *read_choices(method, order, steps), detail, *table.out, 0)
     found = _told(table.out)
     spare.append(table)
     return found

@@ -195,7 +195,7 @@ def test_the_collector_of_garbage_is_found_as_it_was_left(monkeypatch, runs):
             during.append(gc.isenabled())
             raise MemoryError
 
-    monkeypatch.setattr(_jit, "_dispatcher", lambda function: Builder())
+    monkeypatch.setattr(_jit, "_dispatcher", lambda function, lean: Builder())
     try:
         (gc.enable if runs else gc.disable)()
         with pytest.raises(MemoryError):
