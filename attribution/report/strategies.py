@@ -29,7 +29,7 @@ _CELLS = {(True, True): "█", (True, False): "▌", (False, True): "▐"}
 
 def strategies_table(
     rows: Sequence[Row],
-    total: Row,
+    total: Row | None,
     keys: Sequence[str],
     factors: Sequence[str],
     *,
@@ -41,7 +41,7 @@ def strategies_table(
     Parameters
     ----------
     rows, total
-        What is to stand in the lines, and in the last one.
+        What is to stand in the lines, and in the last one; None where the rows have no sum.
     keys
         The names in a row that tell what it is of.
     factors
@@ -57,7 +57,7 @@ def strategies_table(
     table.add_column("= P&L", justify="right", no_wrap=True, style="bold")
     for row in rows:
         table.add_row(*(str(row[key]) for key in keys), *_cells(row, factors))
-    if keys:
+    if keys and total is not None:
         table.add_row("Σ", *[""] * (len(keys) - 1), *_cells(total, factors), style="bold")
     return Group(table, *(Text(note) for note in notes))
 

@@ -1,0 +1,139 @@
+"""From what an execution reports to the fill that is new about it: ids, slices, owners, dates."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import date
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from typing import Final
+
+from attribution.ledger.consolidate import net_strategies
+from attribution.ledger.contracts import Contract, contract_of, trade_date_of
+from attribution.ledger.errors import InvalidRecordError
+from attribution.ledger.ids import derived_fill_id, owner_of
+from attribution.ledger.money import exact
+from attribution.ledger.orders import Execution, Quote, weights_for
+from attribution.ledger.record import HOUSE, AssetType
+from attribution.ledger.records import Fill
+from attribution.ledger.teller import Teller
+
+__all__ = ["FillMaker"]
+
+_logger = logging.getLogger(__name__)
+
+_PRICE_PLACES: Final = Decimal("1e-18")
+_DIVISION: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
+_CLASSES: Final = {"US_EQUITY": "STOCK", "EQUITY": "STOCK", "US_OPTION": "OPTION", "EQUITY OPTION": "OPTION"}
+_UNDATED: Final = date(1970, 1, 1)
+
+
+class FillMaker:
+    """Makes the fills of one account.
+
+    ``time_of`` tells when a fill of this key happened, where the execution does not say.
+    """
+
+    def __init__(
+        self, account_id: str, venue: str | None, exchange: str | None, source: str, time_of: Callable[[str], int]
+    ) -> None:
+        self._account_id = account_id
+        self._venue, self._exchange, self._source = venue, exchange, source
+        self._time_of = time_of
+
+    def fill_of(
+        self, execution: Execution, teller: Teller, correlation_id: str | None, plan: object | None, quote: Quote
+    ) -> Fill | None:
+        """The fill that an execution adds to what is on record; None where it adds nothing."""
+        contract = contract_of(execution.symbol, self._exchange)
+        texts = execution.texts
+        venue = texts.get("venue") or self._venue
+        slot = self._slice(execution, contract.symbol, teller)
+        if slot is None:
+            _logger.debug("order %s: %s filled are on record already", execution.order_id, execution.quantity)
+            return None
+        fill_id, quantity, price = slot
+        weights = self._weights_of(execution, contract, plan, teller)
+        intent = teller.intents.get(texts.get("client_order_id", ""))
+        fill = Fill(
+            account_id=self._account_id,
+            ts=0,
+            trade_date=_UNDATED,
+            source=self._source,
+            correlation_id=correlation_id or None,
+            causation_id=texts.get("causation_id"),
+            order_id=execution.order_id,
+            fill_id=fill_id,
+            symbol=contract.symbol,
+            side=execution.side,
+            quantity=quantity,
+            price=price,
+            fees=execution.fees,
+            weights=weights,
+            asset_type=_asset_type(execution, contract),
+            order_type=execution.order_type,
+            bid=quote.bid or execution.quote.bid,
+            ask=quote.ask or execution.quote.ask,
+            quote_ts=quote.ts,
+            expected_price=execution.expected_price,
+            client_order_id=texts.get("client_order_id"),
+            plan_id=texts.get("plan_id") or _plan_id(plan) or (intent.plan_id if intent is not None else None),
+            plan_item=intent.item if intent is not None else None,
+            venue=venue,
+            multiplier=execution.multiplier or contract.multiplier,
+            currency=texts.get("currency", "USD"),
+            leg_group=texts.get("leg_group"),
+            notes=texts.get("notes"),
+            event_id=texts.get("event_id"),
+        )
+        ts = execution.at if execution.at is not None else self._time_of(fill.key)
+        return replace(fill, ts=ts, trade_date=trade_date_of(contract, ts))
+
+    def _slice(self, execution: Execution, symbol: str, teller: Teller) -> tuple[str, Decimal, Decimal] | None:
+        """The id, quantity and price of what is new about an order; None where nothing is.
+
+        Without a fill id of the broker's the order's cumulative quantity is the id. An order reported as a whole,
+        again and again with more of it filled, is recorded by its differences.
+        """
+        if execution.fill_id is not None:
+            return execution.fill_id, execution.quantity, execution.price
+        told = teller.slices(self._account_id, execution.order_id, symbol)
+        cumulative = execution.cumulative or execution.quantity
+        below = {total: slice_ for total, slice_ in told.items() if total < cumulative}
+        if cumulative not in told and told and cumulative < max(told):
+            return None
+        with exact():
+            before = max(below, default=Decimal(0))
+            if execution.cumulative is not None and before + execution.quantity == cumulative:
+                return derived_fill_id(cumulative), execution.quantity, execution.price
+            rest = cumulative - before
+            value = cumulative * execution.price - sum((q * p for q, p in below.values()), Decimal(0))
+        price = execution.price if not below else _DIVISION.divide(value, rest).quantize(_PRICE_PLACES, ROUND_HALF_EVEN)
+        if price < 0:
+            raise InvalidRecordError("price", execution.price, f"an average that the {before} filled before allow")
+        return derived_fill_id(cumulative), rest, price.normalize(_DIVISION)
+
+    def _weights_of(
+        self, execution: Execution, contract: Contract, plan: object | None, teller: Teller
+    ) -> Mapping[str, Decimal] | None:
+        """Whose the order is: by the plan, else by itself, else by its client order id; None: untagged."""
+        weights = weights_for(execution.symbol, plan) or weights_for(contract.symbol, plan) or execution.weights
+        if weights is None:
+            told = owner_of(execution.texts.get("client_order_id"), teller.intents)
+            weights = dict(told) if told is not None and set(told) != {HOUSE} else None
+        if weights and any(weight < 0 for weight in weights.values()):
+            # Opposite wishes are crosses: what reached the market belongs to the larger side alone.
+            weights = dict(net_strategies(weights).order)
+        return weights or None
+
+
+def _asset_type(execution: Execution, contract: Contract) -> AssetType:
+    """What the order says it traded, where that is a word of ours, else what the symbol says."""
+    said = _CLASSES.get(execution.asset_type or "", execution.asset_type or "")
+    return AssetType(said) if said in AssetType.__members__ else AssetType(contract.asset_type)
+
+
+def _plan_id(plan: object | None) -> str | None:
+    value = plan.get("plan_id") if isinstance(plan, Mapping) else getattr(plan, "plan_id", None)
+    return value if isinstance(value, str) and value.strip() else None

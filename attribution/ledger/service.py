@@ -1,0 +1,397 @@
+"""The service that trading code calls: it records what was filled, never raises, and is never silent about a failure.
+
+::
+
+    service = TradeLedgerService()
+    service.record_filled_order(order_result, correlation_id, rebalance_plan, quote_at_fill)
+    service.health().ok
+
+A fill and its allocation to strategies are one commit. While the log cannot take them they wait in a spool on disk
+and are appended, in their order, as soon as it can.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from decimal import Decimal
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from attribution.ledger.book import Book
+from attribution.ledger.closing import ClosingPolicy
+from attribution.ledger.contracts import contract_of
+from attribution.ledger.database import QueryDatabase
+from attribution.ledger.entry import Draft
+from attribution.ledger.errors import ConflictError, InvalidRecordError, LedgerError
+from attribution.ledger.health import LedgerHealth, Unrecorded, Written
+from attribution.ledger.lazy import LazyStore
+from attribution.ledger.log import Log
+from attribution.ledger.orders import read_execution, read_quote
+from attribution.ledger.query import GroupTotal, TradeLedgerQuery
+from attribution.ledger.record import Record
+from attribution.ledger.recording import FillMaker
+from attribution.ledger.records import Allocation, Fill
+from attribution.ledger.runs import view_of_drafts, write_runs
+from attribution.ledger.settings import LedgerSettings
+from attribution.ledger.spool import SafeLog, Spool
+from attribution.ledger.teller import Teller
+from attribution.ledger.view import TradeLedger, TradeLedgerEntry, instant_at
+
+__all__ = ["LedgerHealth", "TradeLedgerService", "Unrecorded"]
+
+_logger = logging.getLogger(__name__)
+
+_BATCH: Final = 500
+_MOST_UNRECORDED: Final = 1000
+
+
+class TradeLedgerService:
+    """Records fills, and answers for them. Safe to share between threads; processes may share the log.
+
+    Parameters
+    ----------
+    log
+        The log, with or without its spool; None: the one that ``settings`` name.
+    settings
+        Where the ledger is kept; None: what the environment says (see :mod:`attribution.ledger.settings`). A log that
+        cannot be opened is no error here: fills wait in the spool until it can.
+    closing
+        Whose position an untagged fill closes: ``"pro_rata"``, ``"fifo"``, ``"weights"``, ``"house"``.
+    venue
+        The venue of orders that do not name one. It is part of a fill's identity: use the same in every process.
+    exchange
+        The home of symbols that do not say it.
+    source
+        Who records, as entries tell it.
+    database
+        Where queries are answered from; None: in memory, built when first asked.
+    clock
+        Nanoseconds UTC, for a fill whose time nobody told.
+    """
+
+    def __init__(
+        self,
+        log: Log | SafeLog | None = None,
+        *,
+        settings: LedgerSettings | None = None,
+        account_id: str | None = None,
+        closing: str | ClosingPolicy = "pro_rata",
+        venue: str | None = None,
+        exchange: str | None = None,
+        source: str = "execution",
+        database: QueryDatabase | Path | None = None,
+        clock: Callable[[], int] = time.time_ns,
+    ) -> None:
+        if log is None or isinstance(log, Log):
+            settings = settings or LedgerSettings.from_environment()
+            log = SafeLog(log or Log(LazyStore(settings)), Spool(settings.spool_path))
+        self._safe = log
+        self._settings = settings
+        self._enabled = settings is None or settings.enabled
+        self.account_id = account_id or (settings.account_id if settings is not None else "default")
+        self.ledger_id = uuid.uuid4().hex
+        self._closing = closing
+        self._exchange = exchange
+        self._maker = FillMaker(self.account_id, venue, exchange, source, self._time_of)
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._teller = Teller(closing)
+        self._database = database if isinstance(database, QueryDatabase) else None
+        self._database_path = database if isinstance(database, Path) else None
+        self._unrecorded: list[Unrecorded] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def log(self) -> Log:
+        """The log, for those who want to know exactly."""
+        return self._safe.log
+
+    # --- recording -----------------------------------------------------------------------------------------------
+
+    def record_filled_order(
+        self,
+        order_result: object,
+        correlation_id: str | None = None,
+        rebalance_plan: object | None = None,
+        quote_at_fill: object | None = None,
+    ) -> TradeLedgerEntry | None:
+        """Record a filled order. Never raises; what went wrong is in :meth:`health` and in the log of the program.
+
+        Parameters
+        ----------
+        order_result
+            An object or mapping with ``symbol, order_id, action`` (or ``side``), ``shares`` (or ``filled_qty``),
+            ``price`` (or ``fill_price``) and, as far as they are known, ``success, filled_at, order_type, fill_id,
+            cum_qty, fees, client_order_id, strategy_name, strategy_weights`` and the other documented fields.
+        correlation_id
+            The run it belongs to.
+        rebalance_plan
+            Whose the order is, by ``metadata["strategy_attribution"][symbol]`` or ``strategy_contributions``.
+        quote_at_fill
+            Bid and ask at the fill; a price that is not positive counts as not quoted.
+
+        Returns
+        -------
+        TradeLedgerEntry or None
+            What is on record now, also where it was before; ``seq`` is 0 while it waits for the log. None: the order
+            was not filled, or could not be recorded.
+        """
+        if not self._enabled:
+            return None
+        try:
+            with self._lock:
+                return self._record_order(order_result, correlation_id, rebalance_plan, quote_at_fill)
+        except InvalidRecordError as error:
+            self._note_unrecorded(order_result, str(error))
+        except Exception as error:  # trading goes on whatever is wrong with the ledger, and is told of it
+            _logger.exception("the trade ledger failed to record an order")
+            self._note_unrecorded(order_result, f"{type(error).__name__}: {error}")
+        return None
+
+    def _record_order(
+        self, order_result: object, correlation_id: str | None, plan: object | None, quote: object | None
+    ) -> TradeLedgerEntry | None:
+        execution = read_execution(order_result)
+        if execution is None:
+            _logger.debug("not recorded, for it was not filled: %r", order_result)
+            return None
+        self._catch_up()
+        fill = self._maker.fill_of(execution, self._teller, correlation_id, plan, read_quote(quote))
+        return None if fill is None else self._record_fill(fill)
+
+    def _record_fill(self, fill: Fill) -> TradeLedgerEntry | None:
+        """Append a fill and its allocation, or leave them in the spool."""
+        allocation = self._allocation_of(fill)
+        drafts = [fill.draft()] if allocation is None else [fill.draft(), allocation.draft()]
+        conflicts = self._safe.health().conflicts
+        recorded = self._safe.record(drafts)
+        if not recorded.in_log and self._safe.health().conflicts > conflicts:
+            self._unrecorded.append(Unrecorded(fill.order_id, fill.symbol, str(recorded.error)))
+            return None
+        if recorded.in_log:
+            self._teller.take([one.entry for one in recorded.appended])
+        else:
+            self._teller.hear(fill, allocation)
+        seq = recorded.appended[0].entry.seq if recorded.appended else 0
+        return view_of_drafts(seq, drafts)
+
+    def _allocation_of(self, fill: Fill) -> Allocation | None:
+        """Whose the fill is. A book that never saw the log cannot say that of an untagged fill: replay will."""
+        if self._teller.is_current or fill.split is not None:
+            return self._teller.book.allocate(fill)
+        return None
+
+    def _catch_up(self) -> None:
+        """Tell the book what others have appended; while the log is down, go on with what is known."""
+        with suppress(LedgerError, OSError):  # appending will fail for the same reason, and say so
+            self._teller.sync(self.log)
+
+    def _time_of(self, key: str) -> int:
+        """When a fill that does not say so happened: as it is on record, else now."""
+        with suppress(LedgerError, OSError):
+            known = self.database().fill_by_key(self.account_id, key)
+            if known is not None:
+                return known.ts
+        return self._clock()
+
+    def _note_unrecorded(self, order_result: object, reason: str) -> None:
+        one = Unrecorded(_told(order_result, "order_id"), _told(order_result, "symbol"), reason)
+        with self._lock:
+            self._unrecorded.append(one)
+            del self._unrecorded[:-_MOST_UNRECORDED]
+        _logger.error("a filled order is not in the ledger (%s): %r", reason, order_result)
+
+    # --- recording, for those who can handle errors --------------------------------------------------------------
+
+    def append(
+        self, records: Iterable[Record], on_refused: Callable[[Record, LedgerError], None] | None = None
+    ) -> Written:
+        """Append records of any kind, fills with their allocations, in few commits.
+
+        Records are drawn one by one, so that a generator may look at :attr:`book` between them.
+
+        Parameters
+        ----------
+        on_refused
+            Told of a record that contradicts the log or the book; None: it raises.
+
+        Raises
+        ------
+        LedgerError
+            The log failed, or refused a record; what was committed before stays.
+        """
+        with self._lock:
+            self._teller.sync(self.log)
+            new = known = 0
+            waiting: list[Draft] = []
+            for record in records:
+                try:
+                    drafts = self._tell(record)
+                except LedgerError as error:
+                    self._commit(waiting)
+                    refusal = self._refusal(record, error)
+                    if on_refused is None:
+                        raise refusal from error
+                    on_refused(record, refusal)
+                    continue
+                new, known = (new + 1, known) if drafts else (new, known + 1)
+                waiting += drafts
+                if len(waiting) >= _BATCH:
+                    self._commit(waiting)
+            self._commit(waiting)
+            return Written(new, known)
+
+    def _tell(self, record: Record) -> list[Draft]:
+        """Tell the book of a record; the drafts to commit, none if it is known."""
+        book = self._teller.book
+        if isinstance(record, Fill):
+            allocation = book.allocate(record)
+            if not book.apply_fill(record, allocation):
+                return []
+            self._teller.count(record)
+            return [record.draft(), allocation.draft()]
+        return [record.draft()] if book.apply(record) else []
+
+    def _commit(self, drafts: list[Draft]) -> None:
+        if not drafts:
+            return
+        try:
+            appended = self.log.append(drafts)
+        except LedgerError:
+            self._teller = Teller(self._closing)  # the book is ahead of the log: read it again when next needed
+            raise
+        self._teller.take([one.entry for one in appended])
+        drafts.clear()
+
+    def _refusal(self, record: Record, error: LedgerError) -> LedgerError:
+        """Let the log see a contradiction, which keeps it in quarantine."""
+        if isinstance(error, ConflictError):
+            try:
+                self.log.append([record.draft()])
+            except ConflictError as told:
+                return told
+        return error
+
+    # --- health --------------------------------------------------------------------------------------------------
+
+    def health(self) -> LedgerHealth:
+        """Whether everything that was filled is on record, and what is not."""
+        with self._lock:
+            return LedgerHealth(self._safe.health(), tuple(self._unrecorded))
+
+    def replay(self) -> LedgerHealth:
+        """Append what waits in the spool, and say whose the fills are that were recorded while nobody could."""
+        with self._lock:
+            if self._safe.replay().waiting == 0:
+                with suppress(LedgerError, OSError):  # the health tells
+                    self._teller.sync(self.log)
+                    orphans = self._teller.orphans()
+                    if orphans:
+                        appended = self.log.append([self._teller.book.allocate(fill).draft() for fill in orphans])
+                        self._teller.take([one.entry for one in appended])
+            return self.health()
+
+    # --- reading -------------------------------------------------------------------------------------------------
+
+    @property
+    def book(self) -> Book:
+        """Positions, lots and P&L after the last entry of the log."""
+        with self._lock:
+            self._teller.sync(self.log)
+            return self._teller.book
+
+    def database(self) -> QueryDatabase:
+        """The query database, brought up to the end of the log."""
+        with self._lock:
+            if self._database is None:
+                self._database = QueryDatabase(self._database_path)
+            self._database.sync(self.log)
+            return self._database
+
+    def find(self, query: TradeLedgerQuery) -> list[TradeLedgerEntry]:
+        """The fills that a query asks for."""
+        return self.database().find(query)
+
+    def totals(self, by: Sequence[str], query: TradeLedgerQuery | None = None) -> list[GroupTotal]:
+        """Exact totals by group of the fills that a query lets through."""
+        return self.database().totals(by, query)
+
+    def get_ledger(self) -> TradeLedger:
+        """All fills of the account, in the order in which they happened."""
+        entries = self.find(TradeLedgerQuery(account_id=self.account_id))
+        return TradeLedger(self.ledger_id, instant_at(self._clock()), tuple(entries))
+
+    def get_entries_for_symbol(self, symbol: str) -> list[TradeLedgerEntry]:
+        """The account's fills in a symbol, in the order in which they happened."""
+        known = contract_of(symbol, self._exchange).symbol
+        return self.find(TradeLedgerQuery(account_id=self.account_id, symbol=known))
+
+    def get_entries_for_strategy(self, strategy_name: str) -> list[TradeLedgerEntry]:
+        """The account's fills in which a strategy has a share, in the order in which they happened."""
+        return self.find(TradeLedgerQuery(account_id=self.account_id, strategy_name=strategy_name))
+
+    @property
+    def total_entries(self) -> int:
+        """How many fills of the account are on record."""
+        return self.database().count(TradeLedgerQuery(account_id=self.account_id))
+
+    @property
+    def total_buy_value(self) -> Decimal:
+        """Gross value of the account's purchases. [currency]"""
+        return self._total().buy_value
+
+    @property
+    def total_sell_value(self) -> Decimal:
+        """Gross value of the account's sales. [currency]"""
+        return self._total().sell_value
+
+    def _total(self) -> GroupTotal:
+        found = self.totals((), TradeLedgerQuery(account_id=self.account_id))
+        zero = Decimal(0)
+        return found[0] if found else GroupTotal({}, 0, zero, zero, zero, zero, zero, 0)
+
+    def persist_run(self, correlation_id: str | None = None) -> bool:
+        """Write the documented file of each run, ``trade-ledgers/YYYY/MM/DD/HHMMSS-{ledger_id}-{correlation_id}.json``.
+
+        They are made of the log and written where it is kept; ``correlation_id`` None: every run of the account. Never
+        raises: whether it worked is the answer, and the reason is in the log of the program.
+        """
+        if not self._enabled or self._settings is None:
+            return False
+        try:
+            write_runs(self.find(TradeLedgerQuery(account_id=self.account_id)), correlation_id, self._settings)
+        except (LedgerError, OSError, ImportError) as error:
+            _logger.error("the run's file could not be written: %s", error)
+            return False
+        return True
+
+    persist_to_s3 = persist_run
+
+    def close(self) -> None:
+        """Let go of the log's and the database's files."""
+        with self._lock:
+            self.log.close()
+            if self._database is not None:
+                self._database.close()
+
+
+def _told(source: object, name: str) -> str | None:
+    """A field for the message about an object that could not be read, and that may break again when it is looked at."""
+    try:
+        value: Any = source.get(name) if isinstance(source, Mapping) else getattr(source, name, None)
+        return None if value is None else str(value)
+    except Exception:  # noqa: BLE001  # whatever is wrong with it was told before
+        return None

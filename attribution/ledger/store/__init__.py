@@ -1,0 +1,1 @@
+"""Where the log is kept: SQLite, numbered objects in an S3 bucket, numbered objects in a folder."""

@@ -1,0 +1,422 @@
+"""Brokers' exports: everything is recorded or listed, cash agrees with the file, and nothing counts twice."""
+
+from __future__ import annotations
+
+import csv
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from attribution.ledger.importers import (
+    ImportFileError,
+    Renaming,
+    import_statement,
+    read_alpaca,
+    read_generic,
+    read_tastytrade,
+)
+from attribution.ledger.records import Event, EventAction, Fill
+from tests.ledger.ledger_tools import order, service_in
+from tests.market_data import market_data
+
+CENT = Decimal("0.01")
+
+
+@pytest.fixture
+def service(tmp_path):
+    with service_in(tmp_path / "ledger") as made:
+        yield made
+
+
+# --- tastytrade ---------------------------------------------------------------------------------------------------
+
+OLD = (
+    *("Date", "Type", "Action", "Symbol", "Instrument Type", "Description", "Value", "Quantity", "Average Price"),
+    *("Commissions", "Fees", "Multiplier", "Root Symbol", "Underlying Symbol", "Expiration Date", "Strike Price"),
+    *("Call or Put", "Order #"),
+)
+NEW = (*OLD[:2], "Sub Type", *OLD[2:], "Currency")
+PUT = "XYZ   230120P00050000"
+
+
+def row(**cells: object) -> dict[str, Any]:
+    return {"Date": "2023-01-10T10:00:00-0600", "Type": "Trade", "Commissions": "--", "Fees": "0.00"} | cells
+
+
+def trade(action: str, value: str, quantity: int = 1, **cells: object) -> dict[str, Any]:
+    usual = {"Symbol": PUT, "Instrument Type": "Equity Option", "Multiplier": 100, "Order #": "77"}
+    return row(Action=action, Value=value, Quantity=quantity, **{**usual, "Underlying Symbol": "XYZ", **cells})
+
+
+def removal(what: str, **cells: object) -> dict[str, Any]:
+    value = str(cells.pop("Value", "0.00"))
+    return trade("", value, **{"Type": "Receive Deliver", "Description": f"Removal of option due to {what}"} | cells)
+
+
+def lines(rows: list[dict[str, Any]], header: tuple[str, ...] = OLD) -> list[str]:
+    import io
+
+    text = io.StringIO()
+    writer = csv.DictWriter(text, header, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().splitlines(keepends=True)
+
+
+def own_cash(path) -> Decimal:
+    """The export's own cash, by hand: value, and costs whichever sign they are written with."""
+    total = Decimal(0)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        for one in csv.DictReader(file):
+            costs = (one["Commissions"].replace("--", "0"), one["Fees"].replace("--", "0"))
+            total += Decimal(one["Value"].replace(",", "")) - sum(
+                (abs(Decimal(cost or 0)) for cost in costs), Decimal(0)
+            )
+    return total
+
+
+@pytest.mark.parametrize("name", ["tastytrade_2021.csv", "tastytrade_spx_0dte_202301.csv"])
+def test_a_real_export_reconciles_to_its_own_cash_to_the_cent(service, name):
+    path = market_data("data", "trade_logs", name)
+    report = import_statement(service, read_tastytrade(path, "tasty"))
+    assert report.unmatched == []
+    assert report.recorded >= report.rows - 12, "an assignment and a change of symbol are two rows each"
+    assert report.cash_of_file == own_cash(path)
+    assert service.book.cash(account_id="tasty") == own_cash(path)
+    assert service.book.notices == []
+
+
+@pytest.mark.parametrize("name", ["tastytrade_2021.csv", "tastytrade_spx_0dte_202301.csv"])
+def test_a_real_export_twice_is_nothing_new(service, name):
+    statement = read_tastytrade(market_data("data", "trade_logs", name), "tasty", strategy="wheel")
+    first, again = import_statement(service, statement), import_statement(service, statement)
+    assert (again.recorded, again.known, again.unmatched) == (0, first.recorded, [])
+    renamed = sum(isinstance(item, Renaming) for _, item in statement.items)
+    fills = sum(isinstance(item, Fill) for _, item in statement.items)
+    assert service.log.head().seq == len(statement.items) + renamed + fills, (
+        "a fill is two entries, and so is a renaming"
+    )
+
+
+def test_every_real_option_that_went_leaves_no_lot_behind(service):
+    path = market_data("data", "trade_logs", "tastytrade_spx_0dte_202301.csv")
+    import_statement(service, read_tastytrade(path, "tasty"))
+    left = {one.symbol: one.quantity for one in service.book.positions()}
+    assert left == {"SPXW230113C04065000": 1, "SPXW230113P03800000": 1}, "the export ends before the last expiry"
+
+
+def test_a_real_change_of_symbol_keeps_the_position(service):
+    statement = read_tastytrade(market_data("data", "trade_logs", "tastytrade_2021.csv"), "tasty", strategy="spacs")
+    import_statement(service, statement)
+    book = service.book
+    assert [one.symbol for one in book.positions("spacs", "VGAC")] == []
+    assert book.positions(symbol="ME") == [], "renamed, then delivered against the call that was renamed with it"
+    assert [one.strategy for one in book.positions(symbol="ME", flat=True)] == ["spacs"]
+
+
+def test_two_fills_that_agree_in_every_cell_are_two(service):
+    twins = [trade("SELL_TO_OPEN", "205.00", Fees="-0.77")] * 2
+    report = import_statement(service, read_tastytrade(lines(twins)))
+    assert (report.recorded, report.known) == (2, 0)
+    assert service.book.positions()[0].quantity == -2
+    overlapping = [trade("SELL_TO_OPEN", "205.00", Fees="-0.77", Date="2023-01-09T10:00:00-0600"), *twins]
+    assert import_statement(service, read_tastytrade(lines(overlapping))).recorded == 1
+
+
+def test_the_price_is_told_by_the_value_and_not_by_a_rounded_average(service):
+    bought = trade("BUY_TO_OPEN", "-57", **{"Average Price": "56.99999999999999"})
+    (item,) = [item for _, item in read_tastytrade(lines([bought])).items]
+    assert isinstance(item, Fill)
+    assert item.price == Decimal("0.57")
+
+
+def test_a_price_without_a_finite_decimal_still_moves_the_exact_cash(service):
+    share = {"Symbol": "XYZ", "Instrument Type": "Equity", "Multiplier": ""}
+    report = import_statement(service, read_tastytrade(lines([trade("BUY_TO_OPEN", "-1000.00", 3, **share)])))
+    assert report.reconciles
+    assert service.book.cash() == -1000
+
+
+@pytest.mark.parametrize(("commission", "fee"), [("-1.00", "-0.14"), ("-1.00", "0.14"), ("1.00", "0.14")])
+def test_costs_are_costs_whichever_sign_they_are_written_with(service, commission, fee):
+    sold = trade("SELL_TO_OPEN", "205.00", Commissions=commission, Fees=fee)
+    import_statement(service, read_tastytrade(lines([sold])))
+    assert service.book.cash() == Decimal("203.86")
+
+
+def test_upstream_counted_the_premium_twice_when_an_option_was_assigned(service):
+    """Sold at 2, assigned at 50, the share sold at 49: the put made 200 and the share lost 100; neither counts both."""
+    rows = [
+        trade("SELL_TO_OPEN", "200.00"),
+        removal("assignment", Date="2023-01-20T16:00:00-0600"),
+        trade(
+            "BUY_TO_OPEN",
+            "-5000.00",
+            100,
+            **{
+                "Date": "2023-01-20T16:00:00-0600",
+                "Type": "Receive Deliver",
+                "Symbol": "XYZ",
+                "Instrument Type": "Equity",
+            },
+        ),
+        trade(
+            "SELL_TO_CLOSE",
+            "4900.00",
+            100,
+            **{"Date": "2023-01-23T10:00:00-0600", "Symbol": "XYZ", "Instrument Type": "Equity", "Order #": "78"},
+        ),
+    ]
+    for number, one in enumerate(rows):
+        one["Multiplier"] = 100 if number < 2 else ""
+    for order_of_file in (rows, rows[::-1]):
+        statement = read_tastytrade(lines(order_of_file), strategy="wheel")
+        report = import_statement(service, statement)
+        assert report.unmatched == []
+        assert report.reconciles
+    book = service.book
+    assert book.realised(strategy="wheel", symbol="XYZ230120P00050000") == 200
+    assert book.realised(strategy="wheel", symbol="XYZ") == -100
+    assert book.cash() == 100
+    assert book.positions() == []
+
+
+def test_an_expiry_closes_at_zero_and_inherits_the_strategy(service):
+    rows = [trade("BUY_TO_OPEN", "-120.00"), removal("expiration.", Date="2023-01-20T16:00:00-0600")]
+    import_statement(service, read_tastytrade(lines(rows), strategy="lottery"))
+    assert service.book.realised(strategy="lottery") == -120
+    assert service.book.positions() == []
+
+
+def test_a_settlement_in_cash_closes_at_what_was_paid(service):
+    rows = [
+        trade("SELL_TO_OPEN", "120.00"),
+        removal("assignment", Value="-700.00", Date="2023-01-20T16:00:00-0600"),
+    ]
+    report = import_statement(service, read_tastytrade(lines(rows), strategy="condors"))
+    assert report.unmatched == []
+    assert service.book.realised(strategy="condors") == -580
+    assert service.book.cash() == -580
+
+
+def test_interest_dividends_and_deposits_are_no_trades(service):
+    rows = [
+        row(Type="Money Movement", Description="Wire Funds Received", Value="1,000.00", Quantity=0),
+        row(Type="Money Movement", Description="INTEREST ON CREDIT BALANCE", Value="0.12", Quantity=0),
+        row(Type="Money Movement", Description="DIVIDEND PAID", Symbol="XYZ", Value="20", Quantity=0),
+        row(Type="Money Movement", Description="DIVIDEND PAID", Symbol="XYZ", Value="-3", Quantity=0),
+    ]
+    report = import_statement(service, read_tastytrade(lines(rows)))
+    assert (report.recorded, report.unmatched) == (4, [])
+    assert service.book.cash() == Decimal("1017.12")
+    assert service.book.contributed() == 1000
+    assert service.book.income() == Decimal("17.12")
+
+
+@pytest.mark.parametrize(
+    ("bad", "told"),
+    [
+        (removal("assignment"), "delivery of the shares"),
+        (trade("BUY_TO_OPEN", "-5000", 100, Type="Receive Deliver", Symbol="XYZ"), "removal of an option"),
+        (trade("TRANSFER", "0"), "Action"),
+        (trade("BUY_TO_OPEN", "-1", 0), "Quantity"),
+        (trade("BUY_TO_OPEN", "one"), "Value"),
+        (trade("BUY_TO_OPEN", "12"), "never negative"),
+        (row(Type="Splits", Value="0"), "not known"),
+        (row(Type="Money Movement", Description="Something new", Value="5"), "meaning is not known"),
+        (trade("BUY_TO_OPEN", "-1", Date="yesterday"), "Date"),
+    ],
+)
+def test_what_cannot_be_recorded_is_listed_with_its_line(service, bad, told):
+    good = trade("BUY_TO_OPEN", "-57")
+    report = import_statement(service, read_tastytrade(lines([good, bad])))
+    assert report.recorded == 1
+    (listed,) = report.unmatched
+    assert listed.line == 3
+    assert told in str(listed)
+
+
+def test_an_expiry_of_what_the_ledger_never_saw_opened_is_noted(service):
+    report = import_statement(service, read_tastytrade(lines([removal("expiration")])))
+    assert report.recorded == 1
+    assert "of which the ledger holds 0" in report.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"), [("", "empty"), ("a,b\n1,2\n", "no column 'Date'"), ('"open', "not a CSV row")]
+)
+def test_what_is_no_export_is_refused_whole(tmp_path, content, told):
+    path = tmp_path / "export.csv"
+    path.write_text(content)
+    with pytest.raises(ImportFileError, match=told):
+        read_tastytrade(path)
+    with pytest.raises(ImportFileError, match="cannot be read"):
+        read_tastytrade(tmp_path / "nowhere.csv")
+
+
+# --- alpaca -------------------------------------------------------------------------------------------------------
+
+
+def activity(kind: str, **facts: object) -> dict[str, Any]:
+    return {"id": f"{kind}-{sorted(facts.items())}", "activity_type": kind, "date": "2025-01-31", **facts}
+
+
+def test_the_documented_payload():
+    statement = read_alpaca(market_data("payloads", "alpaca", "v2_account_activities_FILL.json"))
+    (item,) = [item for _, item in statement.items]
+    assert isinstance(item, Fill)
+    assert (item.account_id, item.symbol, item.side) == ("6e8cb861-e8b9-4278-8ed2-c8452535a165", "GOOGL", "BUY")
+    assert (item.quantity, item.price, item.fill_id) == (9, Decimal("2630.95"), "cum:10.177047834")
+    assert item.ts == 1646405598500245000
+    assert item.trade_date.isoformat() == "2022-03-04"
+    assert item.fees is None, "not known, which is not zero"
+
+
+def test_upstream_a_fill_recorded_while_trading_was_imported_a_second_time(service):
+    """The order's cumulative quantity is the id on both ways into the ledger."""
+    live = service_of_alpaca(service)
+    live.record_filled_order(order(1, "BUY", 9, "2630.95", "A") | {"symbol": "GOOGL", "cum_qty": 9}, "run-1")
+    filled = activity(
+        "FILL",
+        transaction_time="2025-01-06T15:01:00Z",
+        price="2630.95",
+        qty="9",
+        cum_qty="9",
+        side="buy",
+        symbol="GOOGL",
+        order_id="order-1",
+    )
+    report = import_statement(live, read_alpaca([filled], "default", strategy="A"))
+    assert live.total_entries == 1
+    assert (report.recorded, report.known, report.unmatched) == (0, 1, [])
+    filled["price"] = "2631"
+    assert len(import_statement(live, read_alpaca([filled], "default", strategy="A")).unmatched) == 1, "a contradiction"
+
+
+def service_of_alpaca(service):
+    from attribution.ledger.service import TradeLedgerService
+
+    return TradeLedgerService(service.log, settings=service._settings, account_id="default", venue="alpaca")
+
+
+def test_expiries_assignments_dividends_fees_and_deposits(service):
+    option = "XYZ250117P00050000"
+    fills = {"price": "2.00", "side": "sell_short", "symbol": option, "order_id": "o1", "cum_qty": "3", "qty": "3"}
+    activities = [
+        activity("OPTRD", symbol="XYZ", qty="200", price="50", date="2025-01-17"),
+        activity("OPASN", symbol=option, qty="2", date="2025-01-17"),
+        activity("OPEXP", symbol=option, qty="1", date="2025-01-17"),
+        activity("FILL", transaction_time="2025-01-06T15:00:00Z", **fills),
+        activity("CSD", net_amount="20000", date="2025-01-02"),
+        activity("DIV", net_amount="12.50", symbol="XYZ"),
+        activity("FEE", net_amount="-0.31", description="TAF fee"),
+        activity("SPLIT", symbol="XYZ", qty="10"),
+    ]
+    report = import_statement(service, read_alpaca(activities, "default", strategy="wheel"))
+    assert [one.line for one in report.unmatched] == [8], "a split is left to a person, and listed"
+    book = service.book
+    assert {one.symbol: one.quantity for one in book.positions()} == {"XYZ": 200}
+    assert book.realised(symbol=option) == 600
+    assert book.cash() == Decimal(20000 + 600 - 10000) + Decimal("12.19")
+    assert book.income(strategy="wheel") == Decimal("12.50")
+
+
+def test_an_activity_that_names_no_account_or_price_is_listed(service, tmp_path):
+    path = tmp_path / "activities.json"
+    path.write_text(json.dumps([activity("FILL", qty="1", side="buy", symbol="A", order_id="o", date="2025-01-06")]))
+    report = import_statement(service, read_alpaca(path))
+    assert "price" in str(report.unmatched[0])
+    path.write_text("{}")
+    with pytest.raises(ImportFileError, match="not a list"):
+        read_alpaca(path)
+
+
+# --- generic ------------------------------------------------------------------------------------------------------
+
+TRADES = """When,Ticker,Dir,Qty,Px,Owner,Cost
+2025-01-06 09:30,AAPL,buy,60,100,A,1.00
+2025-01-06 09:31,AAPL,buy,40,100,B,0.50
+2025-01-06 10:00,AAPL,sell,50,110,,
+"""
+MAP = {
+    "timestamp": "When",
+    "symbol": "Ticker",
+    "side": "Dir",
+    "quantity": "Qty",
+    "price": "Px",
+    "strategy": "Owner",
+    "fees": "Cost",
+}
+
+
+def test_any_file_by_a_map_of_its_columns(service):
+    statement = read_generic(TRADES.splitlines(keepends=True), "mine", MAP, zone="America/New_York")
+    report = import_statement(service, statement)
+    assert (report.recorded, report.reconciles) == (3, True)
+    book = service.book
+    assert {one.strategy: (one.quantity, one.realised) for one in book.positions()} == {
+        "A": (30, Decimal("299.5")),
+        "B": (20, Decimal("199.75")),
+    }
+    first = service.get_ledger().entries or service.database().find(_all())
+    assert first[0].fill_timestamp.isoformat() == "2025-01-06T14:30:00+00:00"
+    assert first[-1].fees is None, "an empty cell is not known"
+
+
+def _all():
+    from attribution.ledger.query import TradeLedgerQuery
+
+    return TradeLedgerQuery()
+
+
+def test_equal_rows_are_two_fills_and_the_file_again_is_none(service):
+    text = "timestamp,symbol,quantity,price\n" + "2025-01-06T15:00:00Z,AAPL,-5,10\n" * 2
+    statement = read_generic(text.splitlines(keepends=True), "mine")
+    assert import_statement(service, statement).recorded == 2
+    assert import_statement(service, statement).known == 2
+    assert service.book.positions()[0].quantity == -10
+
+
+def test_events_that_a_side_names(service):
+    text = (
+        "timestamp,symbol,side,quantity,price,amount\n"
+        "2023-01-10T15:00:00Z,XYZ230120P00050000,buy,1,1.20,\n"
+        "2023-01-20T21:00:00Z,XYZ230120P00050000,expire,1,0,\n"
+        "2023-01-21T15:00:00Z,,interest,,,0.50\n"
+        "2023-01-22T15:00:00Z,,deposit,,,100\n"
+    )
+    statement = read_generic(text.splitlines(keepends=True), "mine")
+    assert [item.action for _, item in statement.items if isinstance(item, Event)] == [
+        EventAction.EXPIRE,
+        EventAction.ADJUST,
+        EventAction.TRANSFER,
+    ]
+    assert import_statement(service, statement).reconciles
+    assert service.book.cash() == Decimal("-19.5")
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("2025-01-06,AAPL,hold,1,2", "side"),
+        ("2025-01-06,AAPL,buy,many,2", "quantity"),
+        ("2025-01-06,,buy,1,2", "symbol"),
+        ("2025-01-06,AAPL,buy,1,-2", "price"),
+        ("noon,AAPL,buy,1,2", "timestamp"),
+        ("2025-01-06,AAPL,buy,1", "4 cells"),
+    ],
+)
+def test_rows_that_cannot_be_read_are_listed(service, line, told):
+    text = f"timestamp,symbol,side,quantity,price\n{line}\n2025-01-06,AAPL,buy,1,2\n"
+    report = import_statement(service, read_generic(text.splitlines(keepends=True), "mine"))
+    assert report.recorded == 1
+    assert told in str(report.unmatched[0])
+
+
+def test_maps_and_zones_that_do_not_exist_are_refused():
+    with pytest.raises(ImportFileError, match="no field 'colour'"):
+        read_generic(["timestamp\n"], "mine", {"colour": "Red"})
+    with pytest.raises(ImportFileError, match="no time zone"):
+        read_generic(["timestamp,symbol,quantity,price\n"], "mine", zone="Mars/Olympus")
