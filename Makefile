@@ -8,11 +8,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help install demo test lint format bench clean
+.PHONY: help install demo test test-s3 lint format bench clean
 
 help:
 	@echo "make demo     explain a week of real option trades"
 	@echo "make test     run the test suite"
+	@echo "make test-s3  run the ledger's store tests on a real S3 gateway"
 	@echo "make lint     ruff, mypy --strict, import rules"
 	@echo "make format   let ruff rewrite what it can"
 	@echo "make bench    run the benchmarks"
@@ -33,6 +34,9 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest -n auto
 
+test-s3: $(READY)
+	PYTHON=$(abspath $(BIN)/python) tests/ledger/s3_gateway.sh
+
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -46,8 +50,13 @@ format: $(READY)
 bench: $(READY)
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.market
+	$(BIN)/python -m benchmarks.frames
+	$(BIN)/python -m benchmarks.dataset
+	$(BIN)/python -m benchmarks.ledger_book
+	$(BIN)/python -m benchmarks.ledger_store
+	$(BIN)/python -m benchmarks.ledger_query
 	$(BIN)/python -m pytest benchmarks/test_small_units.py --benchmark-columns=median,iqr,rounds --benchmark-sort=name
 
 clean:
-	rm -rf $(VENV) .venv-bench build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .numba_cache .benchmarks
+	rm -rf $(VENV) .venv-bench build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .numba_cache .benchmarks .s3_gateway
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

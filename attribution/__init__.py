@@ -32,11 +32,11 @@ from attribution.summary import summarise
 from attribution.symbols import format_symbol, parse_legs, parse_symbol
 from attribution.tables import price_frame
 from attribution.trade import row_from_attribution_data
+from attribution.version import __version__
 
 if TYPE_CHECKING:
     from attribution.report.notebook import show
 
-__version__ = "0.1.0"
 
 __all__ = [
     "AttributionError",

@@ -13,11 +13,11 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.table import Table
 
-from attribution import __version__
 from attribution.app import demo as demonstration
 from attribution.app.checkup import check as check_brokers
 from attribution.app.checkup import standings, standings_table
 from attribution.app.explain import Request, Span, explain_rows, instant_of, warm_up
+from attribution.app.ledger import app as ledger_app
 from attribution.app.output import (
     Format,
     complain,
@@ -36,6 +36,7 @@ from attribution.model import Model, check_model
 from attribution.report.figures import is_explained
 from attribution.status import Flag, Status
 from attribution.summary import GROUPINGS
+from attribution.version import __version__
 
 __all__ = ["app", "main"]
 
@@ -46,6 +47,9 @@ _EXIT_HELP = (
 )
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
+
+
+app.add_typer(ledger_app, name="ledger")
 
 
 def _show_version(wanted: bool) -> None:

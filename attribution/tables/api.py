@@ -44,11 +44,15 @@ def attribute_frame(
     day: bool = True,
     threads: int | None = None,
     raise_on_missing: bool = False,
+    wall: datetime | None = None,
 ) -> NativeFrame:
-    """Explain every row of a frame; see :func:`attribution.calculate_attribution_for_trades`."""
+    """Explain every row of a frame; see :func:`attribution.calculate_attribution_for_trades`.
+
+    ``wall`` counts as now for trades that are open; None: the clock on the wall.
+    """
     source = read_trades(frame, columns, keep, level)
     book = read_book(source, model.clock)
-    wall = datetime.now(UTC)
+    wall = wall or datetime.now(UTC)
     looks = Looks(np.arange(book.size, dtype=np.int64), _now(book, current_time, wall), day, current_time)
     return explain_looks(
         book,
