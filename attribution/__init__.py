@@ -6,6 +6,7 @@ The parts add up to the P&L exactly. Start with :func:`calculate_attribution_for
 from typing import TYPE_CHECKING, Any
 
 from attribution.daily import attribute_daily
+from attribution.dataset import DatasetError, DatasetSummary, attribute_dataset
 from attribution.errors import (
     AttributionError,
     BrokerError,
@@ -42,6 +43,8 @@ __all__ = [
     "AttributionError",
     "BrokerError",
     "CalendarError",
+    "DatasetError",
+    "DatasetSummary",
     "Flag",
     "MarketDataError",
     "NoSourceError",
@@ -52,6 +55,7 @@ __all__ = [
     "UnderlyingPrice",
     "__version__",
     "attribute_daily",
+    "attribute_dataset",
     "attribute_legs",
     "black_greeks",
     "black_price",

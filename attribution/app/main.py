@@ -14,6 +14,7 @@ import typer
 from rich.table import Table
 
 from attribution.app import demo as demonstration
+from attribution.app.batch import BATCH_EPILOG, batch
 from attribution.app.checkup import check as check_brokers
 from attribution.app.checkup import standings, standings_table
 from attribution.app.explain import Request, Span, explain_rows, instant_of, warm_up
@@ -50,6 +51,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 
 
 app.add_typer(ledger_app, name="ledger")
+app.command(epilog=BATCH_EPILOG)(batch)
 
 
 def _show_version(wanted: bool) -> None:

@@ -1,0 +1,140 @@
+"""The command ``attribution batch``: what it writes, says and returns."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import typer
+from click.testing import Result
+from typer.testing import CliRunner
+
+from attribution import calculate_attribution_for_trades
+from attribution.app.batch import batch
+from attribution.app.explain import warm_up
+from attribution.model import Model
+from tests.dataset.books import book
+from tests.dataset.conftest import ALL, outputs, results, same
+
+PROJECT = Path(__file__).parents[2]
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run() -> Run:
+    """Run the command in this process."""
+    warm_up(Model())
+    app = typer.Typer()
+    app.command()(batch)
+    return lambda *words: CliRunner().invoke(app, [str(word) for word in words], prog_name="batch")
+
+
+def test_it_explains_a_folder_and_counts(run: Run, source: Path, target: Path) -> None:
+    result = run(source, target)
+    assert result.exit_code == 0, result.output
+    assert [line.split() for line in result.stdout.splitlines()] == [["status", "results"], ["ok", "90"], ["all", "90"]]
+    assert "explained 3 files: 90 rows in " in result.stderr
+    assert same(results(target), calculate_attribution_for_trades(ALL))
+
+
+def test_run_again_it_does_nothing(run: Run, source: Path, target: Path) -> None:
+    first = run(source, target)
+    second = run(source, target)
+    assert (second.exit_code, second.stdout) == (0, first.stdout)
+    assert second.stderr == "nothing to do: every file has its results\n"
+
+
+def test_options_reach_the_engine(run: Run, source: Path, target: Path) -> None:
+    words = "--method shapley --trade --keep desk --level leg --rate 0.05 --chunk-rows 9"
+    assert run(source, target, *words.split()).exit_code == 0
+    options = {"method": "shapley", "day": False, "keep": ["desk"], "level": "leg", "rate": 0.05}
+    assert same(results(target), calculate_attribution_for_trades(ALL, **options))
+
+
+def test_columns_may_have_other_names(run: Run, tmp_path: Path, target: Path) -> None:
+    pq.write_table(book(10, 1).rename_columns({"symbol": "Instrument"}), tmp_path / "t.parquet")
+    assert run(tmp_path / "t.parquet", target, "--columns", "symbol=Instrument").exit_code == 0
+    assert same(results(target), calculate_attribution_for_trades(book(10, 1)))
+
+
+def test_a_bad_file_is_told_of_and_the_exit_code_says_so(run: Run, source: Path, target: Path) -> None:
+    (source / "broken.csv").write_text("symbl,entry_time,entry_quantity\n")
+    (source / "notes.txt").write_text("hello")
+    result = run(source, target)
+    assert result.exit_code == 1
+    assert "failed: broken.csv: " in result.stderr
+    assert "nearest: 'symbl'" in result.stderr
+    assert "note: neither Parquet nor CSV, not read: notes.txt" in result.stderr
+    assert len(outputs(target)) == 3
+
+
+def test_a_changed_file_is_refused_or_redone(run: Run, source: Path, target: Path) -> None:
+    run(source, target)
+    pq.write_table(book(7, 9), source / "a.parquet")
+    refused = run(source, target)
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith("attribution: a.parquet: changed since")
+    assert run(source, target, "--redo-changed").stdout.splitlines()[-1].split() == ["all", "57"]
+    assert "explained 3 files" in run(source, target, "--again").stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--level", "strike"], "--level 'strike': must be one of trade, leg"),
+        (["--method", "guess"], "guess"),
+        (["--rate", "nan"], "--rate nan: must be a finite number"),
+        (["--columns", "symbol"], "--columns 'symbol': expected FIELD=Column"),
+        (["--columns", "symbl=Instrument"], "--columns 'symbl=Instrument': expected FIELD=Column; fields are symbol, "),
+        (["--current-time", "2025-01-06"], "needs a time of day"),
+    ],
+)
+def test_wrong_usage_is_refused(run: Run, source: Path, target: Path, words: list[str], told: str) -> None:
+    result = run(source, target, *words)
+    assert told in result.stderr
+    assert result.exit_code == 2
+    assert outputs(target) == []
+
+
+def test_a_scheduler_that_does_not_answer(
+    run: Run, source: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("distributed", reason="pip install 'attribution[dask]'")
+    monkeypatch.setattr("attribution.app.batch._PATIENCE", 0.5)
+    result = run(source, target, "--dask", "tcp://127.0.0.1:1")
+    assert result.exit_code == 2
+    assert "--dask tcp://127.0.0.1:1: no scheduler answers" in result.stderr
+
+
+def test_a_source_that_is_not_there(run: Run, tmp_path: Path, target: Path) -> None:
+    result = run(tmp_path / "nowhere", target)
+    assert (result.exit_code, target.exists()) == (2, False)
+    assert "there is no such file or folder" in result.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_a_terminal_is_shown_a_bar(source: Path, target: Path, tmp_path: Path) -> None:
+    script = tmp_path / "command.py"
+    script.write_text("import typer\nfrom attribution.app.batch import batch\ntyper.run(batch)\n")
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT), "TERM": "xterm", "COLUMNS": "160"}
+    words = [sys.executable, str(script), str(source), str(target)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=theirs, env=environment) as process:
+        os.close(theirs)
+        shown = b""
+        try:
+            while piece := os.read(ours, 4096):
+                shown += piece
+        except OSError:  # the other end was closed
+            pass
+        finally:
+            os.close(ours)
+    assert process.returncode == 0
+    assert "3 of 3 files · 90 rows" in shown.decode()
+    assert "100%" in shown.decode()
