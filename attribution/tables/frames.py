@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -83,11 +84,23 @@ def match_columns(
         A required column is not there, ``columns`` names a field or a column that does not exist, a column is there
         twice, or is so near to a field's name that it must be a misspelling; the message gives the nearest name.
     """
+    return dict(_matched(tuple(names), tuple(known), tuple(required), tuple((renames or {}).items()), what))
+
+
+@lru_cache(maxsize=256)
+def _matched(
+    names: tuple[str, ...],
+    known: tuple[str, ...],
+    required: tuple[str, ...],
+    renames: tuple[tuple[str, str], ...],
+    what: str,
+) -> dict[str, str]:
+    """Match once what comes again and again: the frames of a dataset have the same columns."""
     twice = [name for name in dict.fromkeys(names) if list(names).count(name) > 1]
     if twice:
         raise ValueError(f"{what}: column {twice[0]!r} is there {list(names).count(twice[0])} times; name each once")
     found = {field: field for field in known if field in names}
-    for field, column in (renames or {}).items():
+    for field, column in renames:
         if field not in known:
             raise ValueError(
                 f"columns={{{field!r}: …}}: no such field{_nearest(field, known)}; known are {_told(known)}"

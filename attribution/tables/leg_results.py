@@ -12,7 +12,6 @@ from attribution.calendars.instants import day_number
 from attribution.instruments import DATED
 from attribution.kernels.results import LegDetail
 from attribution.result import EFFECTS
-from attribution.symbols import underlying_symbol
 from attribution.tables.book import Book
 from attribution.tables.engine import Chunk, Explained
 from attribution.tables.results import NO_DAY, Column, Rows, trade_columns
@@ -69,8 +68,7 @@ class LegRows:
         lanes, split, windows = chunk.lanes, chunk.split, chunk.lanes.windows
         good = np.asarray(lanes.of_trade(chunk.good))
         place = (np.asarray(lanes.of_trade(first[chunk.looks])) + lanes.place)[good]
-        facts = self._book.facts
-        multiplier = np.array([item.multiplier for item in facts.items])[lanes.leg]
+        multiplier = lanes.fact("multiplier")
         quantity = np.asarray(lanes.of_trade(lanes.number("entry_quantity"))) * lanes.fact("ratio")
         moves = split.moves
         amounts = (*split.effects, moves.pnl, np.zeros(lanes.size), moves.pnl)
@@ -135,7 +133,9 @@ class _Named:
     def write(self, book: Book, legs: NDArray[np.int64], place: NDArray[np.int64]) -> None:
         instruments = [item.leg.instrument for item in book.facts.items]
         self.leg.codes[place] = self.leg.codes_of(item.leg.symbol for item in book.facts.items)[legs]
-        self.underlying.codes[place] = self.underlying.codes_of(map(underlying_symbol, instruments))[legs]
+        self.underlying.codes[place] = self.underlying.codes_of(item.underlying_symbol for item in book.facts.items)[
+            legs
+        ]
         days = [day_number(each.expiry) if isinstance(each, DATED) else NO_DAY for each in instruments]
         self.expiry[place] = np.array(days, np.int64)[legs]
 

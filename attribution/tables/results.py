@@ -12,12 +12,10 @@ from numpy.typing import NDArray
 
 from attribution.calendars import NAT, to_epoch_us
 from attribution.calendars.instants import day_number
-from attribution.instruments import DATED
 from attribution.kernels.results import LegDetail
 from attribution.kernels.windows import End
 from attribution.result import EFFECTS
 from attribution.status import Flag
-from attribution.symbols import underlying_symbol
 from attribution.tables.book import Book
 from attribution.tables.engine import Chunk, Explained
 from attribution.tables.texts import Texts
@@ -157,14 +155,6 @@ def trade_columns(book: Book, row: NDArray[np.int64]) -> dict[str, Column]:
 def _of_keys(book: Book, row: NDArray[np.int64]) -> dict[str, Column]:
     """Underlying and expiry of trades whose legs share them."""
     underlying = Texts(0)
-    names, days = [], []
-    for number in range(book.facts.first_leg.size - 1):
-        items = book.facts.items[book.facts.first_leg[number] : book.facts.first_leg[number + 1]]
-        instruments = [item.leg.instrument for item in items]
-        symbols = {underlying_symbol(instrument) for instrument in instruments}
-        expiries = {instrument.expiry if isinstance(instrument, DATED) else None for instrument in instruments}
-        names.append(symbols.pop() if len(symbols) == 1 else None)
-        expiry = expiries.pop() if len(expiries) == 1 else None
-        days.append(NO_DAY if expiry is None else day_number(expiry))
-    underlying.codes = underlying.codes_of(names)[book.key[row]] if names else np.empty(0, np.int64)
-    return {"underlying": underlying, "expiry": np.array(days, np.int64)[book.key[row]]}
+    codes = underlying.codes_of(book.facts.underlyings)
+    underlying.codes = codes[book.key[row]]
+    return {"underlying": underlying, "expiry": book.facts.keys["expiry"][book.key[row]]}
