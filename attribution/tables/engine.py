@@ -26,7 +26,7 @@ from attribution.trade import as_instant
 
 __all__ = ["Chunk", "Explained", "Looks", "explain_book"]
 
-CHUNK = 65_536
+CHUNK = 32_768
 """Trades worked on together: columns of this length and their intermediate results stay small beside a large frame."""
 
 PAYS_FROM = 2 * CHUNK

@@ -54,8 +54,8 @@ KEY = np.dtype(
 """What a distinct symbol says.
 
 ``odd``: its rows go the row's way, which says what is wrong with them; ``last_expiry_us``: NAT where a leg never
-expires; ``too_late_us``: when the day ends on which its first leg expires; ``expiry``: the date that all its legs share,
-else NAT. [days since 1970-01-01]
+expires; ``too_late_us``: when the day ends on which its first leg expires; ``expiry`` [days since 1970-01-01]: the date
+that all its legs share, else NAT.
 """
 
 LEG = np.dtype(
