@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
 
 
@@ -19,8 +21,9 @@ def _region(name: str) -> str:
     return found[1]
 
 
-def test_the_example_prints_what_the_readme_says() -> None:
-    code, output = re.findall(r"```\w+\n(.*?)```", _region("example"), re.DOTALL)
+@pytest.mark.parametrize("name", ["example", "frames example"])
+def test_the_example_prints_what_the_readme_says(name: str) -> None:
+    code, output = re.findall(r"```\w+\n(.*?)```", _region(name), re.DOTALL)
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         exec(compile(code, "README.md", "exec"), {})

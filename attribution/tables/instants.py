@@ -92,12 +92,12 @@ def _from_cells(
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Texts and objects: the distinct ones as the single call reads them."""
     factor = factorise(series)
+    values: list[object] = factor.values
     if len(calendars) == 1:
-        number, codes = factor.codes, np.arange(len(factor.values))
-        exchanges = np.zeros(codes.size, np.int64)
+        number, exchanges = factor.codes, np.zeros(len(values), np.int64)
     else:
-        number, (codes, exchanges) = combine([(factor.codes, len(factor.values)), (calendar, len(calendars))])
-    values: list[object] = [None if code < 0 else factor.values[code] for code in codes.tolist()]
+        number, (codes, exchanges) = combine([(factor.codes, len(values)), (calendar, len(calendars))])
+        values = [None if code < 0 else values[code] for code in codes.tolist()]
     local_us = plain_times(values)
     told, odd = _from_local(local_us, exchanges, calendars)
     for place in np.flatnonzero(odd | (local_us == NAT)).tolist():
