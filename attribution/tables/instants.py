@@ -11,7 +11,7 @@ from attribution.calendars import NAT, ExchangeCalendar, day_table, to_epoch_us
 from attribution.errors import TradeError
 from attribution.tables.factors import combine, factorise
 from attribution.tables.numbers import is_empty
-from attribution.tables.plain_times import plain_times
+from attribution.tables.plain_times import plain_column, plain_times
 from attribution.trade import as_instant
 
 __all__ = ["instants_of", "one_instant"]
@@ -90,7 +90,21 @@ def _from_local(
 def _from_cells(
     field: str, series: Any, calendar: NDArray[np.int64], calendars: list[ExchangeCalendar]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Texts and objects: the distinct ones as the single call reads them."""
+    """Texts and objects as the single call reads them: plain ones all at once, of the others each distinct one once."""
+    read = plain_column(series)
+    if read is None:
+        return _from_distinct(field, series, calendar, calendars)
+    local_us, other = read
+    told, odd = _from_local(local_us, calendar, calendars)
+    rest = np.flatnonzero(other | odd)
+    if rest.size:
+        told[rest], odd[rest] = _from_distinct(field, series[rest], calendar[rest], calendars)
+    return told, odd
+
+
+def _from_distinct(
+    field: str, series: Any, calendar: NDArray[np.int64], calendars: list[ExchangeCalendar]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     factor = factorise(series)
     values: list[object] = factor.values
     if len(calendars) == 1:
