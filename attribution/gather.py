@@ -28,7 +28,8 @@ from attribution.market.quotes import (
 )
 from attribution.market.source import GivenPrices, Market, merge_missing
 from attribution.parity import parity_is_sound
-from attribution.trade import Part, PricedLeg, Trade, leg_fields
+from attribution.priced import PricedLeg
+from attribution.trade import Part, Trade, leg_fields
 from attribution.window import Ending, EndKind, Phase, Window
 
 __all__ = ["LegTask", "What", "gather", "gather_own_prices", "gather_underlyings"]

@@ -17,8 +17,9 @@ from attribution.legs import payoff_of
 from attribution.market.given import SpotPrices, market_of
 from attribution.market.quotes import Answer, CloseOf, Missing, Price, PriceAt, Why
 from attribution.parity import parity_forward
+from attribution.priced import PricedLeg
 from attribution.symbols import format_symbol, parse_legs, parse_symbol, parse_underlying_name, underlying_symbol
-from attribution.trade import Part, PricedLeg, Trade, as_instant
+from attribution.trade import Part, Trade, as_instant
 from attribution.underlying import PlaysSpot, positive
 from attribution.window import Ending, EndKind, Phase, Window, end_of_day
 

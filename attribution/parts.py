@@ -10,7 +10,8 @@ from typing import TypeAlias
 from attribution.errors import TradeError
 from attribution.market.quotes import Answer, FillOf, Missing, Price, Why
 from attribution.market.source import Market
-from attribution.trade import Part, PricedLeg, Trade
+from attribution.priced import PricedLeg
+from attribution.trade import Part, Trade
 
 __all__ = ["Exits", "closed_by_keys", "exits_of", "parts_of_legs"]
 

@@ -24,8 +24,8 @@ from attribution.calendars import (
 from attribution.calendars.instants import day_number
 from attribution.errors import AttributionError
 from attribution.instruments import DATED, Instrument, Option, Settlement
+from attribution.priced import PricedLeg, priced_legs
 from attribution.status import Flag
-from attribution.trade import PricedLeg, priced_legs
 
 __all__ = ["FLAG_BIT", "NONE", "Facts", "read_facts"]
 
