@@ -56,11 +56,12 @@ class Rows:
 
     def set_flags(self, places: Any, bits: NDArray[np.int64]) -> None:
         """Write flags; most rows share a few sets of them."""
-        if not bits.any():
-            self.flags.codes[places] = 0
-            return
-        found, number = np.unique(bits, return_inverse=True)
-        self.flags.codes[places] = self.flags.codes_of(flag_names(int(each)) for each in found)[number]
+        seen = np.zeros(1 << len(_FLAGS), np.bool_)
+        seen[bits] = True
+        found = np.flatnonzero(seen)
+        codes = np.zeros(seen.size, np.int64)
+        codes[found] = self.flags.codes_of(flag_names(int(each)) for each in found)
+        self.flags.codes[places] = codes[bits]
 
     def set_result(self, place: int, result: Mapping[str, Any], session: date | None) -> None:
         """Write what a result dict of a trade or leg says."""
