@@ -96,16 +96,16 @@ def explain_looks(
     ``tell_row`` adds the column ``row``, the place of each trade in the frame.
     """
     rows = TradeRows(book, looks.size, detail=model.detail) if level == "trade" else LegRows(book, detail=model.detail)
-    explained = explain_book(
-        *(book, looks, _remembered(market), model, rows.take),
+    explain_book(
+        *(book, looks, _remembered(market), model, rows),
         threads=threads,
         raise_on_missing=raise_on_missing,
         wall=wall,
     )
     if isinstance(rows, TradeRows):
-        made, look = rows.finish(explained), np.arange(looks.size, dtype=np.int64)
+        made, look = rows.finish(looks), np.arange(looks.size, dtype=np.int64)
     else:
-        made, look = rows.finish(explained)
+        made, look = rows.finish(looks)
     row = looks.row[look]
     return make_frame(book.frame, {"row": row, **made} if tell_row else made, row, keep)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from attribution.tables.split import LaneSplit, split_lanes
 from attribution.tables.totals import TradeTotals, total_lanes
 from attribution.trade import as_instant
 
-__all__ = ["Chunk", "Explained", "Looks", "explain_book"]
+__all__ = ["Chunk", "Looks", "Taker", "explain_book"]
 
 CHUNK = 32_768
 """Trades worked on together: columns of this length and their intermediate results stay small beside a large frame."""
@@ -32,7 +32,7 @@ CHUNK = 32_768
 PAYS_FROM = 2 * CHUNK
 """Trades from which a second thread pays."""
 
-SLOW_BATCH = 20_000
+SINGLES = 20_000
 """Rows that go the row's way at a time, so that a book of nothing but such rows needs no memory for all at once."""
 
 
@@ -70,13 +70,16 @@ class Chunk:
     """The session each look is of [days since 1970-01-01]; None where lives are explained."""
 
 
-@dataclass(slots=True)
-class Explained:
-    """What became of all looks: ``singles`` are the results of those that went the row's way, by look."""
+class Taker(Protocol):
+    """Who lays results out."""
 
-    looks: Looks
-    odd: NDArray[np.bool_]
-    singles: dict[int, dict[str, Any]] = field(default_factory=dict)
+    def take(self, chunk: Chunk) -> None:
+        """Take a chunk of columns; from any thread, each look once."""
+        ...
+
+    def take_single(self, look: int, result: Mapping[str, Any]) -> None:
+        """Take the result of a look that went the row's way, once no chunk is to come."""
+        ...
 
 
 def explain_book(
@@ -84,32 +87,34 @@ def explain_book(
     looks: Looks,
     market: Market,
     model: Model,
-    take: Callable[[Chunk], None],
+    taker: Taker,
     *,
     threads: int | None,
     raise_on_missing: bool,
     wall: datetime,
-) -> Explained:
-    """Explain every look; ``take`` is handed each chunk of columns (by any thread, each look once). ``wall`` is now.
+) -> None:
+    """Explain every look, chunk by chunk as columns, and last one by one those that columns cannot speak for.
 
-    The looks that columns cannot speak for are explained last, and come back as result dicts.
+    ``wall`` is now.
     """
     count = thread_count(threads, looks.size, PAYS_FROM)
-    explained = Explained(looks, book.odd[looks.row])
-    spans = list(_spans(book, looks, explained.odd))
+    odd = book.odd[looks.row]
+    spans = list(_spans(book, looks, odd))
 
     def new_worker() -> Callable[[int, int], object]:
         def work(first: int, last: int) -> None:
             for span in spans[first:last]:
                 chunk = _explain_chunk(book, looks, span, market, model, 1 if count > 1 else threads)
-                explained.odd[chunk.looks[~chunk.good]] = True
-                take(chunk)
+                odd[chunk.looks[~chunk.good]] = True
+                taker.take(chunk)
 
         return work
 
     share_out(new_worker, len(spans), 1, min(count, max(len(spans), 1)))
-    _explain_singly(book, explained, market, model, raise_on_missing=raise_on_missing, wall=wall)
-    return explained
+    places = np.flatnonzero(odd)
+    for start in range(0, places.size, SINGLES):
+        singles = places[start : start + SINGLES]
+        _explain_singly(book, looks, singles, market, model, taker, raise_on_missing=raise_on_missing, wall=wall)
 
 
 def _spans(book: Book, looks: Looks, odd: NDArray[np.bool_]) -> Iterator[NDArray[np.int64]]:
@@ -140,17 +145,23 @@ def _explain_chunk(
 
 
 def _explain_singly(
-    book: Book, explained: Explained, market: Market, model: Model, *, raise_on_missing: bool, wall: datetime
+    book: Book,
+    looks: Looks,
+    places: NDArray[np.int64],
+    market: Market,
+    model: Model,
+    taker: Taker,
+    *,
+    raise_on_missing: bool,
+    wall: datetime,
 ) -> None:
-    """The row's own way, for what columns cannot speak for."""
-    places = np.flatnonzero(explained.odd)
-    for start in range(0, places.size, SLOW_BATCH):
-        looks = places[start : start + SLOW_BATCH]
-        rows = book.frame.rows(explained.looks.row[looks])
-        jobs = [_job(row, int(look), explained.looks, wall) for row, look in zip(rows, looks, strict=True)]
-        symbols = [row.get("symbol") for row in rows]
-        results = explain(jobs, symbols, market, model, raise_on_missing=raise_on_missing)
-        explained.singles.update(zip(looks.tolist(), results, strict=True))
+    """The row's own way."""
+    rows = book.frame.rows(looks.row[places])
+    jobs = [_job(row, look, looks, wall) for row, look in zip(rows, places.tolist(), strict=True)]
+    symbols = [row.get("symbol") for row in rows]
+    results = explain(jobs, symbols, market, model, raise_on_missing=raise_on_missing)
+    for look, result in zip(places.tolist(), results, strict=True):
+        taker.take_single(look, result)
 
 
 def _job(row: dict[str, Any], look: int, looks: Looks, wall: datetime) -> Job | AttributionError:

@@ -13,7 +13,7 @@ from attribution.instruments import DATED
 from attribution.kernels.results import LegDetail
 from attribution.result import EFFECTS
 from attribution.tables.book import Book
-from attribution.tables.engine import Chunk, Explained
+from attribution.tables.engine import Chunk, Looks
 from attribution.tables.results import NO_DAY, Column, Rows, trade_columns
 from attribution.tables.split import PLAYS
 from attribution.tables.texts import Texts
@@ -36,31 +36,36 @@ class LegRows:
         self._book = book
         self._terms = LegDetail._fields if detail else ()
         self._chunks: list[Chunk] = []
+        self._singles: dict[int, Mapping[str, Any]] = {}
 
     def take(self, chunk: Chunk) -> None:
         """Keep a chunk."""
         self._chunks.append(chunk)
 
-    def finish(self, explained: Explained) -> tuple[dict[str, Column], NDArray[np.int64]]:
+    def take_single(self, look: int, result: Mapping[str, Any]) -> None:
+        """Keep the result of a single row."""
+        self._singles[look] = result
+
+    def finish(self, looks: Looks) -> tuple[dict[str, Column], NDArray[np.int64]]:
         """Return the columns in their order, and the look of each row."""
-        first = self._first_rows(explained)
+        first = self._first_rows(looks.size)
         size = int(first[-1])
         rows = Rows(size, (*NUMBERS, *self._terms))
         named = _Named(size)
         for chunk in self._chunks:
             self._write_chunk(chunk, first, rows, named)
-        for place, result in explained.singles.items():
+        for place, result in self._singles.items():
             self._write_single(result, int(first[place]), rows, named)
         look = np.repeat(np.arange(first.size - 1, dtype=np.int64), np.diff(first))
-        trade = trade_columns(self._book, explained.looks.row[look])
+        trade = trade_columns(self._book, looks.row[look])
         return {**trade, **named.columns(), **rows.numbers, "plays_spot": named.plays, **rows.tail()}, look
 
-    def _first_rows(self, explained: Explained) -> NDArray[np.int64]:
+    def _first_rows(self, size: int) -> NDArray[np.int64]:
         """Position of the first row of each look, and at last the number of rows."""
-        counts = np.zeros(explained.looks.size + 1, np.int64)
+        counts = np.zeros(size + 1, np.int64)
         for chunk in self._chunks:
             counts[chunk.looks + 1] = np.diff(chunk.lanes.first_leg) + _has_rest(chunk)
-        for look, result in explained.singles.items():
+        for look, result in self._singles.items():
             counts[look + 1] = max(len(result["per_leg"]) + _is_rest(result), 1)
         return np.cumsum(counts)
 

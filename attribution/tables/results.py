@@ -17,7 +17,7 @@ from attribution.kernels.windows import End
 from attribution.result import EFFECTS
 from attribution.status import Flag
 from attribution.tables.book import Book
-from attribution.tables.engine import Chunk, Explained
+from attribution.tables.engine import Chunk, Looks
 from attribution.tables.texts import Texts
 from attribution.tables.totals import STATUSES
 from attribution.window import EndKind
@@ -82,6 +82,7 @@ class Rows:
 
     def tail(self) -> dict[str, Column]:
         """The columns that stand after the numbers."""
+        self.flags.sort()  # sets of flags were numbered as they came, in any order of threads
         return {
             "status": self.status,
             "flags": self.flags,
@@ -126,11 +127,13 @@ class TradeRows:
         with self._lock:  # a set of flags seen for the first time gets a number
             rows.set_flags(places, amounts.flags[good])
 
-    def finish(self, explained: Explained) -> dict[str, Column]:
-        """Add the results of single rows, and return the columns in their order."""
-        for look, result in explained.singles.items():
-            self._rows.set_result(look, {**(result.get("detail") or {}), **result}, result["session"])
-        book, row = self._book, explained.looks.row
+    def take_single(self, look: int, result: Mapping[str, Any]) -> None:
+        """Write the result of a single row into its place."""
+        self._rows.set_result(look, {**(result.get("detail") or {}), **result}, result["session"])
+
+    def finish(self, looks: Looks) -> dict[str, Column]:
+        """Return the columns in their order."""
+        book, row = self._book, looks.row
         return {**trade_columns(book, row), **_of_keys(book, row), **self._rows.numbers, **self._rows.tail()}
 
 

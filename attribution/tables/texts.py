@@ -30,6 +30,15 @@ class Texts:
         """Return the code of a text; −1 for None."""
         return -1 if text is None else self._numbers.setdefault(text, len(self._numbers))
 
+    def sort(self) -> None:
+        """Number the texts in their own order."""
+        ordered = sorted(self._numbers)
+        new = np.full(len(ordered) + 1, -1, np.int64)  # the last is for −1
+        for number, text in enumerate(ordered):
+            new[self._numbers[text]] = number
+        self.codes = new[self.codes]
+        self._numbers = {text: number for number, text in enumerate(ordered)}
+
     def codes_of(self, texts: Iterable[str | None]) -> Codes:
         """Return the codes of several texts."""
         return np.array([self.code(text) for text in texts], np.int64)

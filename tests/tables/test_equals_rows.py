@@ -123,9 +123,9 @@ def test_most_rows_go_as_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     singly: list[int] = []
     original = engine._explain_singly
 
-    def spy(book: Any, explained: engine.Explained, *rest: Any, **named: Any) -> None:
-        singly.append(int(explained.odd.sum()))
-        original(book, explained, *rest, **named)
+    def spy(book: Any, looks: Any, places: Any, *rest: Any, **named: Any) -> None:
+        singly.append(len(places))
+        original(book, looks, places, *rest, **named)
 
     monkeypatch.setattr(engine, "_explain_singly", spy)
     broker = Oracle(lacks=0.0, fails=0.0, daily=0.0)
@@ -143,6 +143,7 @@ def test_neither_chunks_nor_threads_matter(chunk: int, threads: int, monkeypatch
     for name in AMOUNTS:
         assert parts[name].to_numpy().tobytes() == whole[name].to_numpy().tobytes()
     assert parts["reason"].tolist() == whole["reason"].tolist()
+    assert parts["flags"].cat.codes.tolist() == whole["flags"].cat.codes.tolist()
 
 
 @pytest.mark.parametrize("kind", ["polars", "lazy", "pyarrow", "text times", "categories"])
