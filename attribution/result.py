@@ -59,7 +59,7 @@ def result_of(outcome: TradeOutcome, model: Model) -> dict[str, Any]:
         **effects,
         "per_leg": per_leg,
         "pnl": pnl,
-        "residual": pnl - sum(effects.values()) + 0.0,
+        "residual": _residual(pnl, **effects),
         "combo_gap": outcome.combo_gap,
         "fees": outcome.fees,
         "net_pnl": pnl - outcome.fees,
@@ -74,6 +74,13 @@ def result_of(outcome: TradeOutcome, model: Model) -> dict[str, Any]:
     if model.detail:
         result["detail"] = {**_total_detail(legs), "combo_gap": outcome.combo_gap}
     return result
+
+
+def _residual(
+    pnl: float, spot_attrib: float, vol_attrib: float, timedecay_attrib: float, spread_attrib: float
+) -> float:
+    """The P&L less the effects; plain additions, for the built-in ``sum`` rounds otherwise from Python 3.12 on."""
+    return pnl - (spot_attrib + vol_attrib + timedecay_attrib + spread_attrib) + 0.0
 
 
 def failed_result(row_symbol: object, error: AttributionError, model: Model) -> dict[str, Any]:

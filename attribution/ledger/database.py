@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -57,11 +58,13 @@ class QueryDatabase:
         self._lock = threading.RLock()
         self._path = None if path is None else Path(path)
         self._connection = self._open()
+        # Whoever forgets to close it has it closed when nobody holds it any more.
+        self._closing = weakref.finalize(self, self._connection.close)
 
     def close(self) -> None:
         """Let go of the file; closing twice is harmless."""
         with self._lock:
-            self._connection.close()
+            self._closing()
 
     # --- from the log --------------------------------------------------------------------------------------------
 

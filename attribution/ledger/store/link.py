@@ -32,7 +32,7 @@ class Link:
         self._after_fork = after_fork
         self._lock = threading.RLock()
         self._table: Table | None = None
-        self._connection: sqlite3.Connection | None = None
+        self._closing: weakref.finalize[[], Link] | None = None
         with _LINKS_LOCK:
             _LINKS.add(self)
 
@@ -41,17 +41,19 @@ class Link:
         """The table, for this thread alone until the block ends."""
         with self._lock, translated(self.place):
             if self._table is None:
-                self._connection = self._connect()
-                self._table = Table(self._connection)
+                connection = self._connect()
+                # Whoever forgets to close it has it closed when nobody holds it any more.
+                self._closing = weakref.finalize(self, connection.close)
+                self._table = Table(connection)
             yield self._table
 
     def close(self) -> None:
         """Close the connection, once whoever uses it is done."""
         with self._lock:
             self._table = None
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+            if self._closing is not None:
+                self._closing()
+                self._closing = None
 
     def hold(self) -> None:
         """Close the connection and keep everybody out until ``release``."""
