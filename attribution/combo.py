@@ -7,15 +7,13 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from attribution.errors import TradeError
+from attribution.kernels.trades import PRICE_TOLERANCE
 from attribution.legs import LegOutcome
 from attribution.market.quotes import Answer, Price
 from attribution.trade import Part, Trade
 from attribution.window import EndKind, Phase, Window
 
 __all__ = ["combo_gap", "exceeds_tolerance", "gap_of_separate_exits"]
-
-#: Row prices are quoted to a paisa or a cent; a difference from the legs within it is rounding.
-PRICE_TOLERANCE = 0.01
 
 
 def exceeds_tolerance(gap: float, position: float) -> bool:

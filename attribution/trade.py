@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "LEG_FIELDS",
     "NUMBER_FIELDS",
     "OPTIONAL_FIELDS",
     "REQUIRED_FIELDS",
@@ -51,6 +52,13 @@ NUMBER_FIELDS = ("entry_quantity", *_AMOUNTS, *UNDERLYING_FIELDS)
 def leg_fields(place: int) -> tuple[str, str]:
     """Return the fields in which a row may state the prices of its leg number ``place``, counted from 1."""
     return f"leg{place}_entry", f"leg{place}_exit"
+
+
+MOST_LEGS = 20
+"""Legs whose own prices a file or a frame may have columns for."""
+
+LEG_FIELDS = tuple(field for place in range(1, MOST_LEGS + 1) for field in leg_fields(place))
+"""Those columns."""
 
 
 _LONG_SIDES = frozenset({"BUY", "LONG"})

@@ -37,6 +37,7 @@ from attribution.model import Model, check_model
 from attribution.report.figures import is_explained
 from attribution.status import Flag, Status
 from attribution.summary import GROUPINGS
+from attribution.trade import OPTIONAL_FIELDS, leg_fields
 from attribution.version import __version__
 
 __all__ = ["app", "main"]
@@ -129,7 +130,7 @@ _Trades = Annotated[
         metavar="TRADES.csv",
         show_default=False,
         help=f"One trade per row. Needed: {', '.join(COLUMNS['trades'].required)}. "
-        f"Known: {', '.join(COLUMNS['trades'].optional)}. Quantities are signed units, prices per unit; "
+        f"Known: {', '.join((*OPTIONAL_FIELDS, *leg_fields(1)))}, … Quantities are signed units, prices per unit; "
         "a combo's own price is the signed net price of its legs.",
     ),
 ]

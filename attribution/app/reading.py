@@ -12,21 +12,16 @@ from attribution.app.sheet import Columns, Record, Sheet, read_sheet
 from attribution.errors import SymbolError, TradeError
 from attribution.market.fixed import PriceTable
 from attribution.symbols import parse_symbol, parse_underlying_name
-from attribution.trade import NUMBER_FIELDS, OPTIONAL_FIELDS, REQUIRED_FIELDS, leg_fields
+from attribution.trade import LEG_FIELDS, NUMBER_FIELDS, OPTIONAL_FIELDS, REQUIRED_FIELDS
 
 __all__ = ["COLUMNS", "PriceFile", "TradeFile", "TradeRow", "read_prices", "read_trades"]
 
-MOST_LEGS = 8
-"""Legs whose own prices a file of trades may have columns for."""
-
-_LEG_FIELDS = tuple(field for place in range(1, MOST_LEGS + 1) for field in leg_fields(place))
-
 COLUMNS: Mapping[str, Columns] = {
-    "trades": Columns(REQUIRED_FIELDS, (*OPTIONAL_FIELDS, *_LEG_FIELDS)),
+    "trades": Columns(REQUIRED_FIELDS, (*OPTIONAL_FIELDS, *LEG_FIELDS)),
     "prices": Columns(("symbol", "time", "price"), ("exchange",)),
 }
 
-_NUMBERS = frozenset((*NUMBER_FIELDS, *_LEG_FIELDS))
+_NUMBERS = frozenset((*NUMBER_FIELDS, *LEG_FIELDS))
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _SHAPE = (
     "must have as many cells as the header; quote a cell that holds a comma, write numbers without thousands separators"

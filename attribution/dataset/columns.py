@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from attribution.tables.api import KNOWN, MOST_LEGS
-from attribution.trade import NUMBER_FIELDS, OPTIONAL_FIELDS, REQUIRED_FIELDS, leg_fields
+from attribution.tables.api import KNOWN
+from attribution.trade import LEG_FIELDS, NUMBER_FIELDS, OPTIONAL_FIELDS, REQUIRED_FIELDS, leg_fields
 
 __all__ = ["FIELDS", "Choice", "is_field"]
 
-_NUMBERS = frozenset((*NUMBER_FIELDS, *(name for place in range(1, MOST_LEGS + 1) for name in leg_fields(place))))
+_NUMBERS = frozenset((*NUMBER_FIELDS, *LEG_FIELDS))
 _KNOWN = frozenset(KNOWN)
 FIELDS = (*REQUIRED_FIELDS, *OPTIONAL_FIELDS, *leg_fields(1), *leg_fields(2), "…")
 """The fields of a row, for messages."""

@@ -16,7 +16,7 @@ from attribution.kernels.windows import FILL, LIVE, MARK, NAT, PAYOFF, Bytes, Le
 
 __all__ = ["LegAmounts", "RowPrices", "TradeAmounts", "add_up_many", "sum_legs_many"]
 
-#: As in :mod:`attribution.combo`: a quoted price is rounded to a paisa or a cent.
+#: Row prices are quoted to a paisa or a cent; a difference from the legs within it is rounding.
 PRICE_TOLERANCE = 0.01
 
 

@@ -393,5 +393,5 @@ def _told(source: object, name: str) -> str | None:
     try:
         value: Any = source.get(name) if isinstance(source, Mapping) else getattr(source, name, None)
         return None if value is None else str(value)
-    except Exception:  # noqa: BLE001  # whatever is wrong with it was told before
-        return None
+    except Exception as exc:  # noqa: BLE001  # an object of the caller's may raise anything, and trading goes on
+        return f"unreadable ({type(exc).__name__})"

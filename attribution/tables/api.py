@@ -13,23 +13,20 @@ from attribution.calendars import NAT, to_epoch_us
 from attribution.market.remembered import RememberedMarket, remembered
 from attribution.market.source import Market
 from attribution.model import Model
-from attribution.tables.book import Book, known_leg_fields, read_book
+from attribution.tables.book import Book, read_book
 from attribution.tables.engine import Looks, explain_book
 from attribution.tables.frames import NativeFrame, TradeFrame, match_columns, read_frame
 from attribution.tables.instants import one_instant
 from attribution.tables.leg_results import LegRows
 from attribution.tables.making import make_frame
 from attribution.tables.results import TradeRows
-from attribution.trade import OPTIONAL_FIELDS, REQUIRED_FIELDS
+from attribution.trade import LEG_FIELDS, OPTIONAL_FIELDS, REQUIRED_FIELDS
 
 __all__ = ["Level", "attribute_frame"]
 
 Level = Literal["trade", "leg"]
 
-MOST_LEGS = 20
-"""Legs whose own prices a frame may have columns for."""
-
-KNOWN = (*REQUIRED_FIELDS, *OPTIONAL_FIELDS, *known_leg_fields(MOST_LEGS))
+KNOWN = (*REQUIRED_FIELDS, *OPTIONAL_FIELDS, *LEG_FIELDS)
 
 
 def attribute_frame(

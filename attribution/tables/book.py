@@ -21,9 +21,9 @@ from attribution.tables.frames import TradeFrame
 from attribution.tables.instants import instants_of
 from attribution.tables.numbers import numbers_of
 from attribution.tables.texts import Texts
-from attribution.trade import NUMBER_FIELDS, UNDERLYING_FIELDS, leg_fields
+from attribution.trade import NUMBER_FIELDS, UNDERLYING_FIELDS
 
-__all__ = ["Book", "known_leg_fields", "read_book"]
+__all__ = ["Book", "read_book"]
 
 _SIDES = {"BUY": 1.0, "LONG": 1.0, "SELL": -1.0, "SHORT": -1.0}
 
@@ -173,8 +173,3 @@ def _holds(series: Any) -> NDArray[np.bool_]:
         return np.array([*(bool(value.strip()) for value in factor.values), False])[factor.codes]
     cells = series.to_list()
     return np.array([isinstance(cell, Sequence) and len(cell) > 0 for cell in cells], np.bool_)
-
-
-def known_leg_fields(most: int) -> list[str]:
-    """Return the fields of the legs' own prices, up to leg number ``most``."""
-    return [field for place in range(1, most + 1) for field in leg_fields(place)]
