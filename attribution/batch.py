@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from attribution.calendars import ExchangeCalendar, get_calendar
 from attribution.combo import combo_gap, exceeds_tolerance, gap_of_separate_exits
 from attribution.errors import AttributionError, MarketDataError, NoSourceError, TradeError
-from attribution.gather import LegTask, gather
+from attribution.gather import gather
 from attribution.legs import LegOutcome, solve
 from attribution.market.quotes import Answer
 from attribution.market.source import Market
@@ -18,8 +18,9 @@ from attribution.model import Model
 from attribution.parts import Exits, closed_by_keys, exits_of, parts_of_legs
 from attribution.result import TradeOutcome, failed_result, result_of
 from attribution.status import Status
+from attribution.task import LegTask
 from attribution.trade import Trade, as_instant
-from attribution.window import EndKind, Phase, Window, clip_to_expiry, fill_session, trade_window
+from attribution.window import LIVE, PAYOFF, Window, clip_to_expiry, fill_session, session_of, trade_window
 
 __all__ = ["Job", "end_of_trade", "explain", "explain_one", "job_of", "jobs_of", "leg_tasks", "read_trade"]
 
@@ -170,7 +171,7 @@ def _outcome(plan: _Plan, solved: Sequence[LegOutcome | TradeError]) -> TradeOut
         return exc
     job, trade = plan.job, plan.job.trade
     window = _window(plan.windows, legs)
-    session = get_calendar(trade.home).session_at(job.now).date if job.day else None
+    session = session_of(get_calendar(trade.home), job.now) if job.day else None
     ends = {leg.task.part.exit_time is not None and leg.task.part.exit_time <= job.now for leg in legs}
     return TradeOutcome(trade, window, tuple(legs), gap, flagged, len(ends) > 1, _fees(trade, window, session), session)
 
@@ -187,7 +188,7 @@ def _combo_gap(plan: _Plan, legs: Sequence[LegOutcome]) -> tuple[float, bool]:
         return 0.0, False
     gap, flagged, parts = 0.0, False, len(trade.parts)
     for k, (part, window) in enumerate(zip(trade.parts, plan.windows, strict=True)):
-        if window.phase is Phase.LIVE:
+        if window.phase is LIVE:
             own = combo_gap(trade, part, window, legs[k::parts])
             gap += own
             flagged |= exceeds_tolerance(own, part.quantity * trade.common_multiplier)
@@ -196,15 +197,15 @@ def _combo_gap(plan: _Plan, legs: Sequence[LegOutcome]) -> tuple[float, bool]:
 
 def _window(windows: Sequence[Window], legs: Sequence[LegOutcome]) -> Window:
     """The window a trade is reported under: that of the leg that lives longest, so an expiry shows as its end."""
-    live = [leg.task.window for leg in legs if leg.task.window.phase is Phase.LIVE]
+    live = [leg.task.window for leg in legs if leg.task.window.phase is LIVE]
     if len(live) == 1:
         return live[0]
-    return max(live or windows, key=lambda window: (window.end.at, window.end.kind is not EndKind.PAYOFF))
+    return max(live or windows, key=lambda window: (window.end.at, window.end.kind is not PAYOFF))
 
 
 def _fees(trade: Trade, window: Window, session: date | None) -> float:
     """The row's commission, in exactly one of a trade's days: that of its exit, for an open one its entry."""
-    if trade.commission is None or window.phase is not Phase.LIVE:
+    if trade.commission is None or window.phase is not LIVE:
         return 0.0
     if session is None:
         return trade.commission

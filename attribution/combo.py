@@ -11,7 +11,7 @@ from attribution.kernels.trades import PRICE_TOLERANCE
 from attribution.legs import LegOutcome
 from attribution.market.quotes import Answer, Price
 from attribution.trade import Part, Trade
-from attribution.window import EndKind, Phase, Window
+from attribution.window import FILL, LIVE, MARK, Window
 
 __all__ = ["combo_gap", "exceeds_tolerance", "gap_of_separate_exits"]
 
@@ -36,14 +36,14 @@ def combo_gap(trade: Trade, part: Part, window: Window, legs: Sequence[LegOutcom
     if not trade.is_combo:
         return 0.0
     gap0 = gap1 = 0.0
-    if window.start.kind is EndKind.FILL:
+    if window.start.kind is FILL:
         gap0 = _gap(trade, "entry_price", trade.entry_price, [leg.price0 for leg in legs])
-    whole = all(leg.task.window.phase is Phase.LIVE and leg.task.window.end.kind is window.end.kind for leg in legs)
+    whole = all(leg.task.window.phase is LIVE and leg.task.window.end.kind is window.end.kind for leg in legs)
     if whole:
         prices = [leg.price1 for leg in legs]
-        if window.end.kind is EndKind.FILL:
+        if window.end.kind is FILL:
             gap1 = _gap(trade, "exit_price", trade.exit_price, prices)
-        elif window.end.kind is EndKind.MARK:
+        elif window.end.kind is MARK:
             gap1 = _gap(trade, "mtm", trade.mtm, prices)
     if not trade.has_row_prices(part):
         return 0.0
@@ -56,10 +56,10 @@ def gap_of_separate_exits(trade: Trade, legs: Sequence[LegOutcome], fills: Seque
     ``fills`` are the exits of the legs. Units and errors as in :func:`combo_gap`.
     """
     gap0 = gap1 = 0.0
-    if all(leg.task.window.phase is Phase.LIVE and leg.task.window.start.kind is EndKind.FILL for leg in legs):
+    if all(leg.task.window.phase is LIVE and leg.task.window.start.kind is FILL for leg in legs):
         gap0 = _gap(trade, "entry_price", trade.entry_price, [leg.price0 for leg in legs])
     last = max(legs, key=_exit_time)
-    if last.task.window.phase is Phase.LIVE and last.task.window.end.kind is EndKind.FILL:
+    if last.task.window.phase is LIVE and last.task.window.end.kind is FILL:
         exits = [fill.value if isinstance(fill, Price) else math.nan for fill in fills]
         gap1 = _gap(trade, "exit_price", trade.exit_price, exits)
     if trade.entry_price is None or trade.exit_price is None:

@@ -1,108 +1,32 @@
 """Every price a batch of legs needs, each distinct question asked once.
 
-What is asked for, in which order and with which fallback is decided here and nowhere else; who answers
-is the business of the :class:`~attribution.market.source.Market`.
+What is asked for, in which order and with which fallback is decided here and nowhere else; what is at hand without
+asking (:mod:`attribution.stated`) comes first; who answers the rest is the business of the
+:class:`~attribution.market.source.Market`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from enum import IntEnum
 from typing import NamedTuple, TypeVar
 
-from attribution.fields import stamp
 from attribution.instruments import DATED, Instrument, Option, Settlement
-from attribution.market.quotes import (
-    Answer,
-    CloseOf,
-    FillOf,
-    Missing,
-    Price,
-    PriceAt,
-    PriceKind,
-    QuoteOf,
-    Side,
-    Why,
-)
-from attribution.market.source import GivenPrices, Market, merge_missing
+from attribution.market.quotes import Answer, CloseOf, FillOf, Missing, PriceAt, QuoteOf
+from attribution.market.source import Market
 from attribution.parity import parity_is_sound
-from attribution.priced import PricedLeg
-from attribution.trade import Part, Trade, leg_fields
-from attribution.window import Ending, EndKind, Phase, Window
+from attribution.stated import fill_is_at_hand, leg_is_stated, mtm_is_at_hand, price_is_given, state_underlying
+from attribution.task import CALL, FORWARD, PRICE, PUT, SIDES, SPOT, LegTask, What
+from attribution.window import FILL, LIVE, MARK, PAYOFF, Ending, Window
 
-__all__ = ["LegTask", "What", "gather", "gather_own_prices", "gather_underlyings"]
+__all__ = ["gather", "gather_own_prices", "gather_underlyings"]
 
-SIDES: tuple[Side, Side] = ("entry", "exit")
-UNASKED = Missing("not asked for", Why.NO_SOURCE)
-
-
-class What(IntEnum):
-    """The prices that each end of a leg may need; the last two only for a parity forward."""
-
-    PRICE = 0
-    SPOT = 1
-    FORWARD = 2
-    CALL = 3
-    PUT = 4
-
-
-CALL_AND_PUT = (What.CALL, What.PUT)
-
-
-def _blank() -> list[list[Answer]]:
-    return [[UNASKED, UNASKED], [UNASKED, UNASKED], [UNASKED, UNASKED], [UNASKED, UNASKED], [UNASKED, UNASKED]]
-
-
-@dataclass(slots=True)
-class LegTask:
-    """One leg of one part of one trade over its own window, and the prices found for it so far.
-
-    ``answers[what][end]`` with end 0 for the start of the window and 1 for its end.
-    """
-
-    job: int
-    trade: Trade
-    part: Part
-    item: PricedLeg
-    window: Window
-    answers: list[list[Answer]] = field(default_factory=_blank)
-    exit_fill: Answer | None = None
-    """What the exit orders of this leg filled, where that is known before it is asked for."""
-
-    @property
-    def position(self) -> float:
-        """``q·w·m``: currency gained per 1.00 of the leg's price."""
-        return self.part.quantity * self.item.weight
-
-    def ending(self, end: int) -> Ending:
-        """Return the start (0) or end (1) of the window."""
-        return self.window.end if end else self.window.start
-
-    def where(self, end: int) -> str:
-        """Tell which end of the window is meant, for a reader of messages."""
-        ending = self.ending(end)
-        return f"at {stamp(ending.at)} ({'end' if end else 'start'} of the window, {ending.kind.value})"
-
-    def settle(self, what: What, end: int, answer: Answer) -> None:
-        """Record an answer; an absence is told beside the absences before it."""
-        if isinstance(answer, Missing):
-            before = self.answers[what][end]
-            if isinstance(before, Missing):
-                answer = merge_missing(before, answer)
-        self.answers[what][end] = answer
-
-    def lacks(self, what: What, end: int) -> bool:
-        """Whether no price was found yet."""
-        return isinstance(self.answers[what][end], Missing)
-
+CALL_AND_PUT = (CALL, PUT)
 
 Question = TypeVar("Question", bound=Hashable)
 
 
 class Place(NamedTuple):
-    """Where an answer belongs: a price of a leg at an end of its window; ``instrument`` is whose price it is."""
+    """Where an answer is waited for: a price of a leg at an end of its window; ``instrument`` is whose price it is."""
 
     task: LegTask
     what: What
@@ -113,23 +37,45 @@ class Place(NamedTuple):
     @property
     def lacks(self) -> bool:
         """Whether no price was found yet."""
-        return isinstance(self.task.answers[self.what][self.end], Missing)
+        return self.task.lacks(self.what, self.end)
 
 
 def gather(tasks: Sequence[LegTask], market: Market) -> None:
     """Fill in the answers of every live task."""
-    live = [task for task in tasks if task.window.phase is Phase.LIVE]
+    live = [task for task in tasks if task.window.phase is LIVE]
     _leg_prices(live, market)
     gather_underlyings(live, market)
+
+
+def gather_own_prices(tasks: Sequence[LegTask], market: Market) -> None:
+    """Fill in the legs' own prices alone, and the settlement values that payoffs are made of."""
+    live = [task for task in tasks if task.window.phase is LIVE]
+    _leg_prices(live, market)
+    settled = [task for task in live if task.window.end.kind is PAYOFF]
+    for task in settled:
+        state_underlying(task)
+    found = [_place(task, SPOT, 1, task.item.underlying, market) for task in settled]
+    _ask_as_of_end([place for place in found if place is not None], market)
 
 
 def gather_underlyings(tasks: Sequence[LegTask], market: Market) -> None:
     """Fill in what moves live legs: spots, futures, and what parity needs where there is no future."""
     for task in tasks:
-        _stated_of_underlying(task)
+        state_underlying(task)
     _ask_as_of_end(_spots_and_futures(tasks, market), market)
     if market.asks_parity:
         _parity_prices(tasks, market)
+
+
+def _place(task: LegTask, what: What, end: int, instrument: Instrument, market: Market) -> Place | None:
+    """Where the price of an instrument as of an end of the window is waited for; None where it is at hand."""
+    if not task.lacks(what, end):
+        return None
+    ending = task.ending(end)
+    given = None if _ends_at_close(task, ending) else market.given
+    if given is not None and price_is_given(task, what, end, instrument, given, ending.at):
+        return None
+    return Place(task, what, end, ending, instrument)
 
 
 def _ask(
@@ -139,6 +85,11 @@ def _ask(
 ) -> None:
     """Ask each distinct question once and hand the answer to every place that waits for it."""
     if not places:
+        return
+    if len(places) == 1:
+        place = places[0]
+        (answer,) = ask([question_of(place)])
+        place.task.settle(place.what, place.end, answer)
         return
     distinct: dict[Question, int] = {}
     numbers = [distinct.setdefault(question_of(place), len(distinct)) for place in places]
@@ -156,7 +107,7 @@ def _quote_of(place: Place) -> QuoteOf:
 
 
 def _close_of(place: Place) -> CloseOf:
-    own = place.what is What.PRICE
+    own = place.what is PRICE
     return CloseOf(place.instrument, place.ending.session, place.task.item.leg.symbol if own else "")
 
 
@@ -167,40 +118,38 @@ def _fill_of(place: Place) -> FillOf:
 
 
 def _leg_prices(tasks: Sequence[LegTask], market: Market) -> None:
-    fills, exits, marks, closes = _by_kind(tasks)
-    for place in fills:
-        _from_row(place)
-    _stated_of_leg(fills)
+    fills, exits, marks, closes = _waiting(tasks)
     if exits:
-        _stated_of_leg(exits)
-        _known_exits([place for place in exits if place.lacks], market)
-    _ask([place for place in fills if place.lacks], _fill_of, market.fills)
+        _known_exits(exits, market)
+    _ask(fills, _fill_of, market.fills)
     if marks:
         # The exit that is on record is not a mark: it lies ahead, or belongs to the closed part.
-        stated = [place for place in marks if place.task.trade.exit_time is None and place.task.exit_fill is None]
-        _stated_of_leg(stated)
-        _ask([place for place in stated if place.lacks], _fill_of, market.stated_fills)
-        for place in marks:
-            _from_mtm(place)
-        _ask([place for place in marks if place.lacks], _quote_of, market.quotes)
+        open_ones = [place for place in marks if place.task.trade.exit_time is None and place.task.exit_fill is None]
+        _ask([p for p in open_ones if not leg_is_stated(p.task, p.end)], _fill_of, market.stated_fills)
+        lacking = [p for p in marks if p.lacks and not mtm_is_at_hand(p.task, p.end)]
+        _ask(lacking, _quote_of, market.quotes)
     _ask(closes, _close_of, market.closes)
 
 
-def _by_kind(tasks: Sequence[LegTask]) -> tuple[list[Place], list[Place], list[Place], list[Place]]:
-    """The legs' own prices by what they are: fills, exits told before, marks, closes. A payoff is nobody's answer."""
+def _waiting(tasks: Sequence[LegTask]) -> tuple[list[Place], list[Place], list[Place], list[Place]]:
+    """The legs' own prices by what they are: fills, exits told before, marks, closes. A payoff is nobody's answer.
+
+    Fills that are at hand are settled.
+    """
     fills: list[Place] = []
     exits: list[Place] = []
     marks: list[Place] = []
     closes: list[Place] = []
     for task in tasks:
         for end, ending in enumerate((task.window.start, task.window.end)):
-            place = Place(task, What.PRICE, end, ending, task.item.leg.instrument)
-            if ending.kind is EndKind.FILL:
-                (exits if end and task.exit_fill is not None else fills).append(place)
-            elif ending.kind is EndKind.MARK:
-                marks.append(place)
-            elif ending.kind is EndKind.CLOSE:
-                closes.append(place)
+            kind = ending.kind
+            if kind is FILL:
+                if not fill_is_at_hand(task, end):
+                    waiting = exits if end and task.exit_fill is not None else fills
+                    waiting.append(Place(task, PRICE, end, ending, task.item.leg.instrument))
+            elif kind is not PAYOFF:
+                waiting = marks if kind is MARK else closes
+                waiting.append(Place(task, PRICE, end, ending, task.item.leg.instrument))
     return fills, exits, marks, closes
 
 
@@ -209,107 +158,40 @@ def _known_exits(exits: Sequence[Place], market: Market) -> None:
     _ask(exits, _fill_of, market.stated_fills)
     for place in exits:
         if place.task.exit_fill is not None and place.lacks:
-            place.task.settle(What.PRICE, 1, place.task.exit_fill)
-
-
-def _from_row(place: Place) -> None:
-    """The row's own prices are the leg's where there is one leg."""
-    trade = place.task.trade
-    if trade.is_combo:
-        return
-    if place.end:
-        _settle_row_price(place, trade.exit_price, "row exit_price", PriceKind.FILL)
-    else:
-        _settle_row_price(place, trade.entry_price, "row entry_price", PriceKind.FILL)
-
-
-def _stated_of_leg(places: Sequence[Place]) -> None:
-    """What rows state of a leg itself."""
-    for place in places:
-        task, what, end, ending, _ = place
-        stated = task.trade.stated
-        if stated is None or not place.lacks:
-            continue
-        number = task.trade.legs.index(task.item)
-        value = stated.legs[number][end]
-        if value is not None:
-            task.settle(what, end, Price(value, f"row {leg_fields(number + 1)[end]}", PriceKind.FILL, ending.at))
-
-
-def _stated_of_underlying(task: LegTask) -> None:
-    """What the row states of its underlying, at the ends that are the trade's own."""
-    stated, expires_at = task.trade.stated, task.item.expires_at
-    if stated is None or expires_at is None:
-        return
-    for end in (0, 1):
-        if not _is_own_end(task, expires_at, end):
-            continue
-        _settle_stated(task, What.SPOT, end, stated.spot[end])
-        if task.item.forward is not None and task.ending(end).kind is not EndKind.PAYOFF:
-            _settle_stated(task, What.FORWARD, end, stated.forward[end])
-
-
-def _is_own_end(task: LegTask, expires_at: datetime, end: int) -> bool:
-    """Whether an end of the window is the trade's entry, its exit, its mark or its last expiry.
-
-    A session close is none: a trade has many of them.
-    """
-    kind, exit_time = task.ending(end).kind, task.trade.exit_time
-    if kind is EndKind.FILL:
-        # A leg that an order of its own closed at another time ends elsewhere.
-        return end == 0 or task.part.exit_time == exit_time
-    if exit_time is not None:
-        return False
-    return kind is EndKind.MARK or (kind is EndKind.PAYOFF and expires_at == task.trade.last_expiry)
-
-
-def _settle_stated(task: LegTask, what: What, end: int, value: float | None) -> None:
-    if value is not None:
-        source = f"row {what.name.lower()}_{SIDES[end]}"
-        task.settle(what, end, Price(value, source, PriceKind.GIVEN, task.ending(end).at))
-
-
-def _from_mtm(place: Place) -> None:
-    if not place.task.trade.is_combo and place.lacks:
-        _settle_row_price(place, place.task.trade.mtm, "row mtm", PriceKind.MARK)
-
-
-def _settle_row_price(place: Place, net: float | None, source: str, kind: PriceKind) -> None:
-    task, what, end, ending, _ = place
-    if net is None:
-        task.settle(what, end, Missing(f"row: no {source.removeprefix('row ')}"))
-    else:
-        task.settle(what, end, Price(net / task.item.leg.ratio + 0.0, source, kind, ending.at))
-
-
-def gather_own_prices(tasks: Sequence[LegTask], market: Market) -> None:
-    """Fill in the legs' own prices alone, and the settlement values that payoffs are made of."""
-    live = [task for task in tasks if task.window.phase is Phase.LIVE]
-    _leg_prices(live, market)
-    settled = [task for task in live if task.window.end.kind is EndKind.PAYOFF]
-    for task in settled:
-        _stated_of_underlying(task)
-    _ask_as_of_end([Place(task, What.SPOT, 1, task.window.end, task.item.underlying) for task in settled], market)
+            place.task.settle(PRICE, 1, place.task.exit_fill)
 
 
 def _spots_and_futures(tasks: Sequence[LegTask], market: Market) -> list[Place]:
     """Spot for futures and options; beside it, for options, the future that expires with them."""
-    places: list[Place] = []
+    found: list[Place | None] = []
+    forwards = market.asks_forwards or market.close_memory is not None
+    before: LegTask | None = None
     for task in tasks:
-        item, window = task.item, task.window
+        item = task.item
         if item.expires_at is None:
             continue
-        places.append(Place(task, What.SPOT, 0, window.start, item.underlying))
-        places.append(Place(task, What.SPOT, 1, window.end, item.underlying))
-        if item.forward is not None and (market.asks_forwards or market.close_memory is not None):
-            places += [Place(task, What.FORWARD, end, ending, item.forward) for end, ending in _alive(window)]
-    return places
+        if before is None or not _shares_spots(before, task):
+            found.append(_place(task, SPOT, 0, item.underlying, market))
+            found.append(_place(task, SPOT, 1, item.underlying, market))
+        before = task
+        if forwards and item.forward is not None:
+            found += [_place(task, FORWARD, end, item.forward, market) for end in _alive(task.window)]
+    return [place for place in found if place is not None]
 
 
-def _alive(window: Window) -> list[tuple[int, Ending]]:
+def _shares_spots(before: LegTask, task: LegTask) -> bool:
+    """Settle the spots of a leg by those at hand for the leg before it in the same combo, where they are the same."""
+    if before.window is not task.window or before.trade is not task.trade:
+        return False
+    if before.lacks(SPOT, 0) or before.lacks(SPOT, 1) or before.item.underlying != task.item.underlying:
+        return False
+    task.answers[SPOT] = before.answers[SPOT].copy()
+    return True
+
+
+def _alive(window: Window) -> tuple[int, ...]:
     """Ends before expiry; at expiry the forward is the settlement value itself: nothing to ask."""
-    ends = enumerate((window.start, window.end))
-    return [(end, ending) for end, ending in ends if ending.kind is not EndKind.PAYOFF]
+    return tuple(end for end, at in enumerate((window.start, window.end)) if at.kind is not PAYOFF)
 
 
 def _ask_as_of_end(places: Sequence[Place], market: Market) -> None:
@@ -317,49 +199,46 @@ def _ask_as_of_end(places: Sequence[Place], market: Market) -> None:
 
     At a close the official one comes first: a price of some other instant of that date is only a stopgap.
     """
-    places = [place for place in places if place.lacks]
-    at_close = [place for place in places if _ends_at_close(place)]
+    if not places:
+        return
+    at_close = [place for place in places if _ends_at_close(place.task, place.ending)]
     if at_close:
         _ask(at_close, _close_of, market.closes)
-        places = [place for place in places if place.lacks]
+        places = [place for place in places if place.lacks and not _is_given(place, market)]
     if not market.asks_forwards:
-        places = [place for place in places if place.what is not What.FORWARD]
-    if market.given is not None:
-        places = [place for place in places if not _is_stated(place, market.given)]
+        places = [place for place in places if place.what is not FORWARD]
     _ask(places, _price_at, market.prices_at)
-    _ask([place for place in places if place.ending.kind is EndKind.MARK and place.lacks], _quote_of, market.quotes)
+    _ask([place for place in places if place.ending.kind is MARK and place.lacks], _quote_of, market.quotes)
 
 
 def _parity_prices(tasks: Sequence[LegTask], market: Market) -> None:
     """Call and put of an option's strike, where it has no future and lies near enough to the money."""
-    places: list[Place] = []
+    places: list[Place | None] = []
     for task in tasks:
         option, twins = task.item.leg.instrument, task.item.call_and_put
         if twins is None or not isinstance(option, Option):
             continue
         alive = _alive(task.window)
-        if not any(task.lacks(What.FORWARD, end) for end, _ in alive):
+        if not any(task.lacks(FORWARD, end) for end in alive):
             continue
-        for end, ending in alive:
-            spot = task.answers[What.SPOT][end]
+        for end in alive:
+            spot = task.answers[SPOT][end]
             if isinstance(spot, Missing) or parity_is_sound(option.strike, spot.value):
-                places += [Place(task, what, end, ending, twin) for what, twin in zip(CALL_AND_PUT, twins, strict=True)]
-    _ask_as_of_end(places, market)
+                both = zip(CALL_AND_PUT, twins, strict=True)
+                places += [_place(task, what, end, twin, market) for what, twin in both]
+    _ask_as_of_end([place for place in places if place is not None], market)
 
 
-def _is_stated(place: Place, given: GivenPrices) -> bool:
-    """Whether the caller gave the price of this very instant, which then is the answer."""
-    answer = given.stated_at(place.instrument, place.ending.at)
-    if not isinstance(answer, Price):
-        return False
-    place.task.settle(place.what, place.end, answer)
-    return True
+def _is_given(place: Place, market: Market) -> bool:
+    """Whether the caller gave the price of this very instant, which no close was found for."""
+    task, what, end, ending, instrument = place
+    return market.given is not None and price_is_given(task, what, end, instrument, market.given, ending.at)
 
 
-def _ends_at_close(place: Place) -> bool:
+def _ends_at_close(task: LegTask, ending: Ending) -> bool:
     """Whether the official close of the session is the price at this end; a fill may be of that very instant."""
-    kind = place.ending.kind
-    if kind is EndKind.PAYOFF:
-        instrument = place.task.item.leg.instrument
+    kind = ending.kind
+    if kind is PAYOFF:
+        instrument = task.item.leg.instrument
         return isinstance(instrument, DATED) and instrument.settlement is Settlement.CLOSE
-    return place.ending.at_close and kind is not EndKind.MARK
+    return ending.at_close and kind is not MARK

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from attribution.calendars import get_calendar, get_clock
 from attribution.errors import TradeError
-from attribution.gather import LegTask, What
 from attribution.instruments import Option
 from attribution.kernels import LegDetail
 from attribution.kernels.codes import LegFlag, LegStatus
@@ -18,12 +17,14 @@ from attribution.kernels.rows import attribute_rows
 from attribution.market.quotes import Missing, Price, PriceKind, Why
 from attribution.model import Model
 from attribution.status import Flag, Status
-from attribution.underlying import PlaysSpot, UnderlyingMove, find_move
-from attribution.window import EndKind, Phase
+from attribution.task import PRICE, LegTask
+from attribution.underlying import PlaysSpot, UnderlyingMove, find_move, is_daily
+from attribution.window import LIVE, PAYOFF, Phase
 
 __all__ = ["KERNEL_FLAGS", "LegOutcome", "payoff_of", "solve"]
 
 NAN = math.nan
+SETTLEMENT, FAILED = PriceKind.SETTLEMENT, Why.FAILED
 OK, INVALID_INPUT, NO_START_VOL = int(LegStatus.OK), int(LegStatus.INVALID_INPUT), int(LegStatus.NO_START_VOL)
 
 
@@ -100,7 +101,7 @@ def solve(tasks: Sequence[LegTask], model: Model) -> list[LegOutcome | TradeErro
 def _times_to_expiry(task: LegTask, clock_name: str) -> tuple[float, float]:
     """Years of the clock to expiry at both ends; NaN for what never expires and what was not alive."""
     expires_at, window = task.item.expires_at, task.window
-    if expires_at is None or window.phase is not Phase.LIVE:
+    if expires_at is None or window.phase is not LIVE:
         return NAN, NAN
     clock = get_clock(clock_name, task.item.exchange)
     # A fill recorded late on the expiry day is at expiry: T = 0, never negative.
@@ -110,14 +111,14 @@ def _times_to_expiry(task: LegTask, clock_name: str) -> tuple[float, float]:
 
 def _prepare(task: LegTask, time0: float, time1: float, model: Model) -> LegOutcome | _Ready:
     """Turn answers into numbers, or into the status and reason of what is missing."""
-    if task.window.phase is not Phase.LIVE:
+    if task.window.phase is not LIVE:
         zeros = dict.fromkeys(("pnl", "spot", "spread", "vol", "timedecay", "residual"), 0.0)
         status = _PHASES[task.window.phase]
         return LegOutcome(task, status, flags=_flags_of(task, 0), **zeros)  # type: ignore[arg-type]
     outcome = LegOutcome(task, Status.OK)
     gaps = [gap for end in (0, 1) if (gap := _leg_price(task, outcome, end)) is not None]
     move = find_move(task, (outcome.price0, outcome.price1), (time0, time1), model)
-    if task.window.end.kind is EndKind.PAYOFF and not isinstance(move, Missing):
+    if task.window.end.kind is PAYOFF and not isinstance(move, Missing):
         outcome.price1 = payoff_of(task, move.spot1)
     outcome.pnl = task.position * (outcome.price1 - outcome.price0) + 0.0
     if isinstance(move, Missing):
@@ -138,9 +139,9 @@ def _missing(outcome: LegOutcome, gaps: Sequence[Missing]) -> LegOutcome:
 
 def _leg_price(task: LegTask, outcome: LegOutcome, end: int) -> Missing | None:
     """Read the leg's own price at an end; say what is missing of it."""
-    if task.ending(end).kind is EndKind.PAYOFF:
+    if task.ending(end).kind is PAYOFF:
         return None
-    answer = task.answers[What.PRICE][end]
+    answer = task.answers[PRICE][end]
     leg = task.item.leg
     if isinstance(answer, Missing):
         return Missing(f"price of {leg.symbol} {task.where(end)}: {answer.reason}", answer.why)
@@ -229,12 +230,16 @@ def _flags_of(task: LegTask, code: int) -> tuple[Flag, ...]:
     flags = [flag for bit, flag in KERNEL_FLAGS.items() if code & bit] if code else []
     flags += task.item.flags
     prices, spots, forwards, *_ = task.answers
-    sorts = [a.kind if isinstance(a, Price) else a.why for a in (*prices, *spots, *forwards)]
-    if PriceKind.SETTLEMENT in sorts[:2]:
+    settlement = daily = failed = False
+    for price, spot, forward in zip(prices, spots, forwards, strict=True):
+        settlement |= isinstance(price, Price) and price.kind is SETTLEMENT
+        daily |= is_daily(spot) or is_daily(forward)
+        failed |= isinstance(forward, Missing) and forward.why is FAILED
+    if settlement:
         flags.append(Flag.SETTLEMENT_AS_CLOSE)
-    if PriceKind.DAILY in sorts[2:]:
+    if daily:
         flags.append(Flag.DAILY_PRICE)
-    if Why.FAILED in sorts[4:]:
+    if failed:
         flags.append(Flag.FORWARD_FAILED)
     if _provisional(task):
         flags.append(Flag.PROVISIONAL)

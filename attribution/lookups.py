@@ -11,7 +11,7 @@ from attribution.batch import Job, leg_tasks
 from attribution.calendars import get_calendar, get_clock, to_epoch_us
 from attribution.errors import CalendarError, MarketDataError, NoSourceError, TradeError
 from attribution.fields import stamp
-from attribution.gather import LegTask, What, gather_own_prices, gather_underlyings
+from attribution.gather import gather_own_prices, gather_underlyings
 from attribution.instruments import Option
 from attribution.legs import payoff_of
 from attribution.market.given import SpotPrices, market_of
@@ -19,6 +19,7 @@ from attribution.market.quotes import Answer, CloseOf, Missing, Price, PriceAt, 
 from attribution.parity import parity_forward
 from attribution.priced import PricedLeg
 from attribution.symbols import format_symbol, parse_legs, parse_symbol, parse_underlying_name, underlying_symbol
+from attribution.task import LegTask, What
 from attribution.trade import Part, Trade, as_instant
 from attribution.underlying import PlaysSpot, positive
 from attribution.window import Ending, EndKind, Phase, Window, end_of_day

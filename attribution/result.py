@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from attribution.errors import AttributionError, CalendarError, NoSourceError
-from attribution.gather import What
 from attribution.instruments import DATED
 from attribution.legs import LegOutcome
 from attribution.market.quotes import Price, PriceKind
 from attribution.model import Model
 from attribution.status import Flag, Status, worst
+from attribution.task import What
 from attribution.trade import Trade
-from attribution.window import EndKind, Window
+from attribution.window import PAYOFF, Window
 
 __all__ = ["EFFECTS", "TradeOutcome", "failed_result", "result_of"]
 
 EFFECTS = ("spot_attrib", "vol_attrib", "timedecay_attrib", "spread_attrib")
 """The four causes; with ``residual`` they add up to ``pnl``."""
 
-_TOLD = tuple((what, (f"{what.name.lower()}0", f"{what.name.lower()}1")) for what in list(What)[:3])
+_TOLD = tuple((what, f"{what.name.lower()}0", f"{what.name.lower()}1") for what in list(What)[:3])
 _FLAG_ORDER = {flag: rank for rank, flag in enumerate(Flag)}
 
 
@@ -47,7 +47,7 @@ def result_of(outcome: TradeOutcome, model: Model) -> dict[str, Any]:
     spot, vol, timedecay, spread, pnl = map(math.fsum, columns)
     spread, pnl = spread + outcome.combo_gap, pnl + outcome.combo_gap
     effects = {"spot_attrib": spot, "vol_attrib": vol, "timedecay_attrib": timedecay, "spread_attrib": spread}
-    status = worst([leg.status for leg in legs])
+    status = legs[0].status if len(legs) == 1 else worst([leg.status for leg in legs])
     flags = {flag for leg in legs for flag in leg.flags}
     if outcome.gap_flagged:
         flags.add(Flag.COMBO_GAP)
@@ -208,20 +208,23 @@ def _part_result(leg: LegOutcome) -> dict[str, Any]:
 def _sources(leg: LegOutcome) -> dict[str, dict[str, Any]]:
     """Who stated each price, what sort it is, and how old it was at the end it stands for. [seconds]"""
     told = {}
-    for what, names in _TOLD:
-        for end, answer in enumerate(leg.task.answers[what]):
-            if isinstance(answer, Price):
-                age = None if answer.time is None else (leg.task.ending(end).at - answer.time).total_seconds()
-                told[names[end]] = {
-                    "source": answer.source,
-                    "kind": str(answer.kind),
-                    "time": answer.time,
-                    "age": age,
-                }
-    if leg.task.window.end.kind is EndKind.PAYOFF and not math.isnan(leg.price1):
-        payoff = {"source": "settlement value", "kind": str(PriceKind.PAYOFF)}
-        told["price1"] = {**payoff, "time": leg.task.window.end.at, "age": 0.0}
+    answers, window = leg.task.answers, leg.task.window
+    at0, at1 = window.start.at, window.end.at
+    for what, name0, name1 in _TOLD:
+        first, last = answers[what]
+        if isinstance(first, Price):
+            told[name0] = _source(first, at0)
+        if isinstance(last, Price):
+            told[name1] = _source(last, at1)
+    if window.end.kind is PAYOFF and not math.isnan(leg.price1):
+        told["price1"] = _source(Price(leg.price1, "settlement value", PriceKind.PAYOFF, at1), at1)
     return told
+
+
+def _source(price: Price, at: datetime) -> dict[str, Any]:
+    time = price.time
+    age = None if time is None else 0.0 if time is at else (at - time).total_seconds()
+    return {"source": price.source, "kind": str(price.kind), "time": time, "age": age}
 
 
 def _total_detail(legs: Sequence[LegOutcome]) -> dict[str, float]:

@@ -60,6 +60,8 @@ MOST_LEGS = 20
 LEG_FIELDS = tuple(field for place in range(1, MOST_LEGS + 1) for field in leg_fields(place))
 """Those columns."""
 
+_PRICE_FIELDS = frozenset((*UNDERLYING_FIELDS, *LEG_FIELDS))
+
 
 _LONG_SIDES = frozenset({"BUY", "LONG"})
 _SHORT_SIDES = frozenset({"SELL", "SHORT"})
@@ -187,11 +189,27 @@ def _instant(field: str, value: object, exchange: str) -> datetime:
 def _as_mapping(row: object) -> Mapping[str, Any]:
     if isinstance(row, (dict, Mapping)):
         return row
-    if hasattr(row, "to_dict"):  # pd.Series, by its mapping face; it is slow to say that it lacks anything
-        return dict(row.to_dict())
+    if hasattr(row, "to_dict"):  # it is slow to say that it lacks anything
+        series = cast(Any, row)
+        return dict(zip(_names_of(series), series, strict=True)) if series.ndim == 1 else series.to_dict()
     if hasattr(row, "_asdict"):  # named tuple
         return dict(row._asdict())
     raise TradeError("row", type(row).__name__, "a mapping, a pandas Series or a named tuple")
+
+
+_names: tuple[object, Sequence[Any]] = ((), ())
+"""The labels of the last Series, and the same as plain texts."""
+
+
+def _names_of(row: Any) -> Sequence[Any]:
+    """Return the labels of a Series. The rows of a frame share one Index, which never changes and is slow to read."""
+    global _names
+    index, names = _names
+    if index is not row.index:
+        index = row.index
+        names = index.tolist()
+        _names = (index, names)
+    return names
 
 
 def _required(row: Mapping[str, Any], field: str, allowed: str) -> Any:
@@ -296,6 +314,8 @@ def _label(row: Mapping[str, Any]) -> str | None:
 
 def _stated(row: Mapping[str, Any], legs: tuple[PricedLeg, ...]) -> StatedPrices | None:
     """Read what the row states of its underlying and of its legs one by one (``leg1_entry``, ``leg1_exit``, …)."""
+    if _PRICE_FIELDS.isdisjoint(row) and len(legs) <= MOST_LEGS:
+        return None
     own = [leg_fields(place) for place in range(1, len(legs) + 1)]
     if not any(field in row for field in UNDERLYING_FIELDS) and not any(a in row or b in row for a, b in own):
         return None

@@ -11,15 +11,18 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from attribution.errors import TradeError
-from attribution.gather import LegTask, What
 from attribution.instruments import DATED, Future, Option
 from attribution.market.quotes import Answer, Missing, Price, PriceKind, Why
 from attribution.market.source import merge_missing
 from attribution.model import Model
 from attribution.parity import parity_forward
-from attribution.window import EndKind
+from attribution.task import CALL, FORWARD, PUT, SPOT, LegTask
+from attribution.window import PAYOFF
 
 __all__ = ["PlaysSpot", "UnderlyingMove", "find_move", "is_daily", "positive", "resolve", "unknown", "values"]
+
+
+DAILY = PriceKind.DAILY
 
 
 class PlaysSpot(StrEnum):
@@ -70,7 +73,7 @@ def _future_move(task: LegTask, prices: tuple[float, float], spot: tuple[Answer,
     if gap is not None:
         return gap
     s0, s1 = values(spot)
-    basis1 = 0.0 if task.window.end.kind is EndKind.PAYOFF else prices[1] - s1
+    basis1 = 0.0 if task.window.end.kind is PAYOFF else prices[1] - s1
     return UnderlyingMove(s0, prices[0] - s0, s1, basis1, PlaysSpot.SPOT_AND_FUTURE)
 
 
@@ -78,10 +81,10 @@ def _option_move(
     task: LegTask, option: Option, spot: tuple[Answer, Answer], times: tuple[float, float], model: Model
 ) -> UnderlyingMove | Missing:
     """Spot and forward: that of the future where both ends have one, else that of parity where both ends do."""
-    expires = task.window.end.kind is EndKind.PAYOFF
-    first, last = task.answers[What.FORWARD]
+    expires = task.window.end.kind is PAYOFF
+    first, last = task.answers[FORWARD]
     forward = (positive(first), positive(last))
-    (call0, call1), (put0, put1) = task.answers[What.CALL], task.answers[What.PUT]
+    (call0, call1), (put0, put1) = task.answers[CALL], task.answers[PUT]
     parity = False
     if isinstance(call0, Price) and (isinstance(first, Missing) or (isinstance(last, Missing) and not expires)):
         ends = ((call0, put0, spot[0], times[0]), (call1, put1, spot[1], times[1]))
@@ -92,7 +95,7 @@ def _option_move(
         parity = isinstance(implied0, Price) and (expires or isinstance(implied1, Price))
         if parity:
             forward = (implied0, implied1)
-            task.answers[What.FORWARD] = [implied0, implied1]
+            task.answers[FORWARD] = [implied0, implied1]
     growth = (model.growth(times[0]), model.growth(times[1]))
     return resolve(spot, forward, growth, expires=expires, instant=_is_instant(task), parity=parity)
 
@@ -103,7 +106,7 @@ def _is_instant(task: LegTask) -> bool:
 
 def _spot(task: LegTask, end: int) -> Answer:
     """The spot found at an end; where it is missing, with its place told."""
-    answer = task.answers[What.SPOT][end]
+    answer = task.answers[SPOT][end]
     if isinstance(answer, Missing):
         symbol = task.item.underlying_symbol
         return Missing(f"underlying price of {symbol} {task.where(end)}: {answer.reason}", answer.why)
@@ -169,7 +172,7 @@ def _who_plays(
 
 def is_daily(answer: Answer) -> bool:
     """Whether a price stands for a whole date, not for the instant asked."""
-    return isinstance(answer, Price) and answer.kind is PriceKind.DAILY
+    return isinstance(answer, Price) and answer.kind is DAILY
 
 
 def values(ends: tuple[Answer, Answer]) -> tuple[float, float]:
@@ -192,7 +195,7 @@ def unknown(ends: tuple[Answer, Answer], *, instant: bool = False) -> Missing | 
 
 def _shared_daily(first: Price, last: Price) -> Missing | None:
     """One daily value cannot tell two instants of that day apart: it would make the move vanish."""
-    daily = PriceKind.DAILY in (first.kind, last.kind)
+    daily = first.kind is DAILY or last.kind is DAILY
     if daily and first.time == last.time and first.source == last.source:
         when = "" if first.time is None else f" of {first.time:%Y-%m-%d %H:%M:%S}"
         return Missing(f"{first.source}: the one value{when} cannot stand for both ends of the window")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -88,7 +87,7 @@ def questions(broker: RecordedBroker, kind: type[Any]) -> set[tuple[str, object]
 
 def distinct(broker: RecordedBroker) -> int:
     """How many different questions there were; the way in which a trade writes a symbol makes no difference."""
-    return len({(type(ask), replace(ask, symbol="") if hasattr(ask, "symbol") else ask) for ask in broker.asked})
+    return len({(type(ask), ask._replace(symbol="") if hasattr(ask, "symbol") else ask) for ask in broker.asked})
 
 
 def adds_up(result: dict[str, Any]) -> bool:

@@ -50,13 +50,13 @@ def market_of(
     """
     spot = _spot_source(spot_prices)
     legs = _leg_source(leg_prices)
-    table = (spot,) if isinstance(spot, PriceTable | PriceColumns) else ()
+    prices = () if spot is None else (spot,)
+    table = (spot,) if isinstance(spot, (PriceTable, PriceColumns)) else ()
     stated = () if legs is None else (legs,)
     memory = None if historical_cache is None else CloseTable(historical_cache)
-    cache = () if memory is None else (memory,)
     market = Market(
-        price_sources=() if spot is None else (spot,),
-        close_sources=(*cache, *(() if spot is None else (spot,))),
+        price_sources=prices,
+        close_sources=prices if memory is None else (memory, *prices),
         quote_sources=table,
         fill_sources=(*stated, *table),
         stated_fill_sources=stated,
@@ -74,6 +74,6 @@ def _spot_source(prices: SpotPrices | None) -> PriceTable | PriceColumns | Price
 
 
 def _leg_source(prices: LegPrices | None) -> LegPriceTable | LegPriceFunction | None:
-    if prices is None or isinstance(prices, LegPriceTable | LegPriceFunction):
+    if prices is None or isinstance(prices, (LegPriceTable, LegPriceFunction)):
         return prices
     return LegPriceFunction(prices) if callable(prices) else LegPriceTable(prices)

@@ -146,6 +146,7 @@ NO_PRICES, NO_CLOSES = _nobody("prices at instants"), _nobody("session closes")
 NO_QUOTES, NO_FILLS = _nobody("current marks"), _nobody("leg fills")
 NO_KEYED_FILLS, NO_STATED_FILLS = _nobody("fills by order id"), _nobody("stated exit prices")
 
+DAILY = PriceKind.DAILY
 Question = TypeVar("Question")
 
 
@@ -233,7 +234,7 @@ def _ask(sources: Sequence[_Named], method: str, wanted: Sequence[Question], nob
         for i, reply in zip(asked, _reply(getattr(source, method), questions), strict=True):
             answer = answers[i] = _settle(source, answers[i], reply)
             # A value of the whole date is only a stopgap for one of the instant: the next source is worth asking.
-            if isinstance(answer, Missing) or answer.kind is PriceKind.DAILY:
+            if isinstance(answer, Missing) or answer.kind is DAILY:
                 still_open.append(i)
         if not still_open:
             break

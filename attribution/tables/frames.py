@@ -24,7 +24,13 @@ _FACES = ("__arrow_c_stream__", "__dataframe__", "collect_schema", "__narwhals_d
 
 def is_frame(value: object) -> bool:
     """Whether a value is a data frame of some kind, to the eye: nothing is imported."""
-    return any(hasattr(type(value), face) for face in _FACES)
+    kind: Any = type(value)
+    return _is_frame_type(kind)
+
+
+@lru_cache(maxsize=1024)
+def _is_frame_type(kind: type) -> bool:
+    return any(hasattr(kind, face) for face in _FACES)
 
 
 @dataclass(frozen=True, slots=True)

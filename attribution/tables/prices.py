@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from attribution.calendars import NAT, day_table
 from attribution.calendars.instants import from_epoch_us
-from attribution.gather import What
 from attribution.kernels.windows import End
 from attribution.market.fixed import PriceColumns
 from attribution.market.quotes import Answer, CloseOf, FillOf, Missing, PriceAt, PriceKind, QuoteOf, Side, Why
@@ -24,6 +23,7 @@ from attribution.market.source import Market
 from attribution.parity import parity_is_sound
 from attribution.tables.factors import combine, distinct
 from attribution.tables.lanes import Lanes
+from attribution.task import What
 from attribution.trade import leg_fields
 
 __all__ = ["LanePrices", "find_prices"]

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from attribution.calendars import NAT, day_table
 from attribution.calendars.instants import day_number
-from attribution.gather import What
 from attribution.kernels.arrays import attribute_columns
 from attribution.kernels.codes import LegFlag, LegStatus
 from attribution.kernels.growth import growth_many
@@ -33,6 +32,7 @@ from attribution.status import Flag
 from attribution.tables.facts import FLAG_BIT
 from attribution.tables.lanes import Lanes
 from attribution.tables.prices import LanePrices
+from attribution.task import What
 from attribution.underlying import PlaysSpot
 
 __all__ = ["PLAYS", "LaneSplit", "split_lanes"]

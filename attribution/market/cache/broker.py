@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, TypeGuard, cast
 
 from attribution.market.cache.desk import Desk
@@ -27,6 +28,12 @@ MAX_WORKERS = 8
 def utc_now() -> datetime:
     """Return the clock on the wall."""
     return datetime.now(UTC)
+
+
+@lru_cache(maxsize=64)
+def _lives(quote: timedelta, miss: timedelta, failure: timedelta, settling: timedelta) -> Lives:
+    """A call makes a CachedBroker when its caller holds none: what they have in common is checked once."""
+    return Lives(quote, miss, failure, settling)
 
 
 def check_broker(broker: object) -> Broker:
@@ -103,7 +110,7 @@ class CachedBroker:
         self.inner = inner
         self._memory = Memory() if memory is None else memory
         self._desk = Desk(self._memory, max_entries, workers, clock, wall)
-        self._lives = Lives(quote_life, miss_life, failure_life, settling)
+        self._lives = _lives(quote_life, miss_life, failure_life, settling)
         self._prices: Line[PriceAt, Any] = Prices(inner, self._lives)
         self._closes = Closes(inner, self._lives)
         self._quotes = Quotes(inner, self._lives)

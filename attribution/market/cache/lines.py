@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
@@ -261,7 +261,7 @@ class BarPrices(_Bars[PriceAt]):
             return entry.found
         if entry.settled is not None and ask.at > entry.read_at:
             # The bar that was in progress then must not pass for one that had ended.
-            ask = replace(ask, at=entry.read_at.astimezone(ask.at.tzinfo))
+            ask = ask._replace(at=entry.read_at.astimezone(ask.at.tzinfo))
         return price_from_bars(ask, entry.found)
 
 

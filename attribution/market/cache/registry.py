@@ -41,7 +41,7 @@ def cached(broker: object) -> CachedBroker:
             return existing
         fresh = CachedBroker(inner, memory=memory)
         try:
-            alive = weakref.ref(inner, _forgetter(id(inner)))
+            alive = known[0] if known is not None and memory is not None else weakref.ref(inner, _forgetter(id(inner)))
         except TypeError:
             return fresh
         _known[id(inner)] = (alive, fresh._memory, weakref.ref(fresh))

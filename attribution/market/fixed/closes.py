@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from attribution.calendars import get_calendar
@@ -35,20 +37,25 @@ class CloseTable:
             return
         for ask, answer in zip(wanted, answers, strict=True):
             if isinstance(answer, Price) and answer.kind is PriceKind.CLOSE and answer.source != self.name:
-                key = (format_symbol(ask.instrument), ask.session.strftime("%Y%m%d"))
+                key = (format_symbol(ask.instrument), _text(ask.session))
                 self._closes.setdefault(key, answer.value)
 
     def _close(self, ask: CloseOf) -> Answer:
-        stamp = ask.session.strftime("%Y%m%d")
+        session_text = _text(ask.session)
         for symbol in _spellings(ask):
-            if (symbol, stamp) in self._closes:
-                field = f"{self.name}[{symbol!r}, {stamp!r}]"
-                value = as_number(field, self._closes[symbol, stamp])
+            key = (symbol, session_text)
+            if key in self._closes:
+                value = as_number(f"{self.name}[{symbol!r}, {session_text!r}]", self._closes[key])
                 if value is None:
                     return Missing(f"the close of {symbol} on {ask.session} is NaN or None")
                 session = get_calendar(ask.instrument.exchange).session_on(ask.session)
                 return Price(value, self.name, PriceKind.CLOSE, None if session is None else session.close)
         return Missing(f"no close of {format_symbol(ask.instrument)} on {ask.session}")
+
+
+@lru_cache(maxsize=4096)
+def _text(session: date) -> str:
+    return f"{session:%Y%m%d}"
 
 
 def _spellings(ask: CloseOf) -> Iterable[str]:
@@ -59,5 +66,5 @@ def _spellings(ask: CloseOf) -> Iterable[str]:
         yield ask.symbol
     if isinstance(ask.instrument, Future):
         yield text + "_"
-    if isinstance(ask.instrument, Equity | Index):
+    if isinstance(ask.instrument, (Equity, Index)):
         yield ask.instrument.name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from attribution.calendars import get_calendar
@@ -60,7 +59,7 @@ class PriceFunction:
         if session is None:
             return Missing(f"{ask.instrument.exchange} has no session on {ask.session}")
         answer = self._price_at(PriceAt(ask.instrument, session.close), {})
-        return replace(answer, kind=PriceKind.CLOSE) if isinstance(answer, Price) else answer
+        return answer._replace(kind=PriceKind.CLOSE) if isinstance(answer, Price) else answer
 
     def _price_at(self, ask: PriceAt, seen: dict[tuple[str, str, datetime], UnderlyingPrice | Missing]) -> Answer:
         instrument = ask.instrument

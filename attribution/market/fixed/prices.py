@@ -109,16 +109,16 @@ class PriceTable:
         if series is None:
             series = self._series[place] = _Series()
         series.add(instant, value)
-        pair = type(value) is not float and isinstance(value, tuple | Mapping)
+        pair = type(value) is not float and isinstance(value, (tuple, Mapping))
         self._holds_pairs |= pair
         self.holds_forwards |= pair or key.is_future
 
     def _series_of(self, instrument: Instrument) -> Sequence[_Series]:
         found = self._found.get(instrument)
         if found is None:
-            text = format_symbol(instrument)
-            places = ((text, instrument.exchange), (text, None))
-            found = self._found[instrument] = [self._series[place] for place in places if place in self._series]
+            text, every = format_symbol(instrument), self._series
+            both = every.get((text, instrument.exchange)), every.get((text, None))
+            found = self._found[instrument] = [series for series in both if series is not None]
         return found
 
     def _find(self, instrument: Instrument, at: datetime) -> _Given | Missing:
@@ -145,7 +145,10 @@ class PriceTable:
     def stated_at(self, instrument: Instrument, at: datetime) -> Answer | None:
         """The answer of :meth:`prices_at` where it is a price of this very instant, without a question being made."""
         series = self._series_of(instrument)
-        hit = series[0].exact(at.astimezone(get_calendar(instrument.exchange).zone)) if series else None
+        if not series:
+            return None
+        zone = get_calendar(instrument.exchange).zone
+        hit = series[0].exact(at if at.tzinfo is zone else at.astimezone(zone))
         return None if hit is None else self._priced(instrument, *hit)
 
     def prices_at(self, wanted: Sequence[PriceAt]) -> list[Answer]:
