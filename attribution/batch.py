@@ -171,7 +171,7 @@ def _outcome(plan: _Plan, solved: Sequence[LegOutcome | TradeError]) -> TradeOut
         return exc
     job, trade = plan.job, plan.job.trade
     window = _window(plan.windows, legs)
-    session = session_of(get_calendar(trade.home), job.now) if job.day else None
+    session = session_of(get_calendar(trade.home), job.now).date if job.day else None
     ends = {leg.task.part.exit_time is not None and leg.task.part.exit_time <= job.now for leg in legs}
     return TradeOutcome(trade, window, tuple(legs), gap, flagged, len(ends) > 1, _fees(trade, window, session), session)
 

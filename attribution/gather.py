@@ -14,9 +14,17 @@ from attribution.instruments import DATED, Instrument, Option, Settlement
 from attribution.market.quotes import Answer, CloseOf, FillOf, Missing, PriceAt, QuoteOf
 from attribution.market.source import Market
 from attribution.parity import parity_is_sound
-from attribution.stated import fill_is_at_hand, leg_is_stated, mtm_is_at_hand, price_is_given, state_underlying
+from attribution.stated import (
+    close_is_at_hand,
+    fill_is_at_hand,
+    fill_is_given,
+    leg_is_stated,
+    mtm_is_at_hand,
+    price_is_given,
+    state_underlying,
+)
 from attribution.task import CALL, FORWARD, PRICE, PUT, SIDES, SPOT, LegTask, What
-from attribution.window import FILL, LIVE, MARK, PAYOFF, Ending, Window
+from attribution.window import CLOSE, FILL, LIVE, MARK, PAYOFF, Ending, Window
 
 __all__ = ["gather", "gather_own_prices", "gather_underlyings"]
 
@@ -68,12 +76,20 @@ def gather_underlyings(tasks: Sequence[LegTask], market: Market) -> None:
 
 
 def _place(task: LegTask, what: What, end: int, instrument: Instrument, market: Market) -> Place | None:
-    """Where the price of an instrument as of an end of the window is waited for; None where it is at hand."""
+    """Where the price of an instrument as of an end of the window is waited for; None where it is at hand.
+
+    None too for a future's where nobody could know it.
+    """
     if not task.lacks(what, end):
         return None
     ending = task.ending(end)
-    given = None if _ends_at_close(task, ending) else market.given
-    if given is not None and price_is_given(task, what, end, instrument, given, ending.at):
+    if _ends_at_close(task, ending):
+        memory = market.close_memory
+        at_hand = memory is not None and close_is_at_hand(task, what, end, instrument, "", memory, ending.session)
+    else:
+        given = market.given
+        at_hand = given is not None and price_is_given(task, what, end, instrument, given, ending.at)
+    if at_hand or (what is FORWARD and not market.asks_forwards):
         return None
     return Place(task, what, end, ending, instrument)
 
@@ -118,38 +134,47 @@ def _fill_of(place: Place) -> FillOf:
 
 
 def _leg_prices(tasks: Sequence[LegTask], market: Market) -> None:
-    fills, exits, marks, closes = _waiting(tasks)
+    fills, exits, marks, closes = _waiting(tasks, market)
     if exits:
         _known_exits(exits, market)
     _ask(fills, _fill_of, market.fills)
     if marks:
         # The exit that is on record is not a mark: it lies ahead, or belongs to the closed part.
         open_ones = [place for place in marks if place.task.trade.exit_time is None and place.task.exit_fill is None]
-        _ask([p for p in open_ones if not leg_is_stated(p.task, p.end)], _fill_of, market.stated_fills)
+        unstated = [place for place in open_ones if not leg_is_stated(place.task, place.end)]
+        if market.stated_fill_sources:
+            given = market.given_fills
+            asked = [p for p in unstated if given is None or not fill_is_given(p.task, p.end, given)]
+            _ask(asked, _fill_of, market.stated_fills)
         lacking = [p for p in marks if p.lacks and not mtm_is_at_hand(p.task, p.end)]
         _ask(lacking, _quote_of, market.quotes)
     _ask(closes, _close_of, market.closes)
 
 
-def _waiting(tasks: Sequence[LegTask]) -> tuple[list[Place], list[Place], list[Place], list[Place]]:
+def _waiting(tasks: Sequence[LegTask], market: Market) -> tuple[list[Place], list[Place], list[Place], list[Place]]:
     """The legs' own prices by what they are: fills, exits told before, marks, closes. A payoff is nobody's answer.
 
-    Fills that are at hand are settled.
+    Fills and closes that are at hand are settled.
     """
     fills: list[Place] = []
     exits: list[Place] = []
     marks: list[Place] = []
     closes: list[Place] = []
+    given, memory = market.given_fills, market.close_memory
     for task in tasks:
         for end, ending in enumerate((task.window.start, task.window.end)):
             kind = ending.kind
+            leg = task.item.leg
             if kind is FILL:
-                if not fill_is_at_hand(task, end):
+                if not fill_is_at_hand(task, end) and (given is None or not fill_is_given(task, end, given)):
                     waiting = exits if end and task.exit_fill is not None else fills
-                    waiting.append(Place(task, PRICE, end, ending, task.item.leg.instrument))
-            elif kind is not PAYOFF:
-                waiting = marks if kind is MARK else closes
-                waiting.append(Place(task, PRICE, end, ending, task.item.leg.instrument))
+                    waiting.append(Place(task, PRICE, end, ending, leg.instrument))
+            elif kind is MARK:
+                marks.append(Place(task, PRICE, end, ending, leg.instrument))
+            elif kind is CLOSE:
+                told = (leg.instrument, leg.symbol)
+                if memory is None or not close_is_at_hand(task, PRICE, end, *told, memory, ending.session):
+                    closes.append(Place(task, PRICE, end, ending, leg.instrument))
     return fills, exits, marks, closes
 
 
@@ -205,8 +230,6 @@ def _ask_as_of_end(places: Sequence[Place], market: Market) -> None:
     if at_close:
         _ask(at_close, _close_of, market.closes)
         places = [place for place in places if place.lacks and not _is_given(place, market)]
-    if not market.asks_forwards:
-        places = [place for place in places if place.what is not FORWARD]
     _ask(places, _price_at, market.prices_at)
     _ask([place for place in places if place.ending.kind is MARK and place.lacks], _quote_of, market.quotes)
 

@@ -24,7 +24,7 @@ from attribution.window import LIVE, PAYOFF, Phase
 __all__ = ["KERNEL_FLAGS", "LegOutcome", "payoff_of", "solve"]
 
 NAN = math.nan
-SETTLEMENT, FAILED = PriceKind.SETTLEMENT, Why.FAILED
+WELL, SETTLEMENT, FAILED = Status.OK, PriceKind.SETTLEMENT, Why.FAILED
 OK, INVALID_INPUT, NO_START_VOL = int(LegStatus.OK), int(LegStatus.INVALID_INPUT), int(LegStatus.NO_START_VOL)
 
 
@@ -115,18 +115,15 @@ def _prepare(task: LegTask, time0: float, time1: float, model: Model) -> LegOutc
         zeros = dict.fromkeys(("pnl", "spot", "spread", "vol", "timedecay", "residual"), 0.0)
         status = _PHASES[task.window.phase]
         return LegOutcome(task, status, flags=_flags_of(task, 0), **zeros)  # type: ignore[arg-type]
-    outcome = LegOutcome(task, Status.OK)
-    gaps = [gap for end in (0, 1) if (gap := _leg_price(task, outcome, end)) is not None]
+    outcome = LegOutcome(task, WELL)
+    gap0, gap1 = _leg_price(task, outcome, 0), _leg_price(task, outcome, 1)
     move = find_move(task, (outcome.price0, outcome.price1), (time0, time1), model)
     if task.window.end.kind is PAYOFF and not isinstance(move, Missing):
         outcome.price1 = payoff_of(task, move.spot1)
     outcome.pnl = task.position * (outcome.price1 - outcome.price0) + 0.0
-    if isinstance(move, Missing):
-        gaps.append(move)
-    if gaps:
-        return _missing(outcome, gaps)
-    assert not isinstance(move, Missing)
-    return _ready(outcome, move, time0, time1, model)
+    if gap0 is None and gap1 is None and not isinstance(move, Missing):
+        return _ready(outcome, move, time0, time1, model)
+    return _missing(outcome, [gap for gap in (gap0, gap1, move) if isinstance(gap, Missing)])
 
 
 def _missing(outcome: LegOutcome, gaps: Sequence[Missing]) -> LegOutcome:
@@ -171,8 +168,9 @@ def _ready(outcome: LegOutcome, move: UnderlyingMove, time0: float, time1: float
     right, strike = 0.0, NAN
     if isinstance(instrument, Option):
         right, strike = float(instrument.right), instrument.strike
-        outcome.forward0 *= model.growth(time0)
-        outcome.forward1 *= model.growth(time1)
+        if model.carries:
+            outcome.forward0 *= model.growth(time0)
+            outcome.forward1 *= model.growth(time1)
     start = (move.spot0, outcome.price0, time0)
     end = (move.spot1, outcome.price1, time1)
     same = (model.rate, model.dividend_yield, model.price_tick)

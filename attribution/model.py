@@ -28,6 +28,11 @@ class Model:
     detail: bool = False
     price_tick: float = 0.0
 
+    @property
+    def carries(self) -> bool:
+        """Whether a forward differs from S + b at all."""
+        return self.rate != self.dividend_yield
+
     def growth(self, years: float) -> float:
         """``e^((r − q)T)``: the forward per unit of S + b; 1 where nothing is carried."""
         carry = self.rate - self.dividend_yield

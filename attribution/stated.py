@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from attribution.instruments import Instrument
 from attribution.market.quotes import Missing, Price, PriceKind
-from attribution.market.source import GivenPrices
+from attribution.market.source import CloseMemory, GivenFills, GivenPrices
 from attribution.task import FORWARD, PRICE, SIDES, SPOT, LegTask, What
 from attribution.trade import leg_fields
 from attribution.window import FILL, MARK, PAYOFF
 
-__all__ = ["fill_is_at_hand", "leg_is_stated", "mtm_is_at_hand", "price_is_given", "state_underlying"]
+__all__ = [
+    "close_is_at_hand",
+    "fill_is_at_hand",
+    "fill_is_given",
+    "leg_is_stated",
+    "mtm_is_at_hand",
+    "price_is_given",
+    "state_underlying",
+]
 
 _OWN_PRICE = ("entry_price", "exit_price")
 
@@ -27,6 +35,16 @@ def fill_is_at_hand(task: LegTask, end: int) -> bool:
     ):
         return True
     return leg_is_stated(task, end)
+
+
+def fill_is_given(task: LegTask, end: int, fills: GivenFills) -> bool:
+    """Settle the fill (of an open leg: the mark) at an end by the caller's leg prices, and tell whether it is there."""
+    leg = task.item.leg
+    answer = fills.stated_fill(leg.instrument, leg.symbol, SIDES[end], task.ending(end).at)
+    if not isinstance(answer, Price):
+        return False
+    task.answers[PRICE][end] = answer
+    return True
 
 
 def mtm_is_at_hand(task: LegTask, end: int) -> bool:
@@ -63,6 +81,17 @@ def price_is_given(
 ) -> bool:
     """Settle a price by what the caller gave for that very instant, and tell whether that is there."""
     answer = given.stated_at(instrument, at)
+    if not isinstance(answer, Price):
+        return False
+    task.answers[what][end] = answer
+    return True
+
+
+def close_is_at_hand(
+    task: LegTask, what: What, end: int, instrument: Instrument, symbol: str, memory: CloseMemory, session: date
+) -> bool:
+    """Settle a price at the close of a session by the caller's closes, and tell whether they hold it."""
+    answer = memory.stated_close(instrument, session, symbol)
     if not isinstance(answer, Price):
         return False
     task.answers[what][end] = answer

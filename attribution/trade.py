@@ -128,8 +128,11 @@ class Trade(NamedTuple):
     @property
     def common_multiplier(self) -> float:
         """``m_c``: the multiplier that all legs share, else 1. The row's net prices are per this unit."""
-        multipliers = {leg.multiplier for leg in self.legs}
-        return multipliers.pop() if len(multipliers) == 1 else 1.0
+        first = self.legs[0].multiplier
+        for leg in self.legs:
+            if leg.multiplier != first:
+                return 1.0
+        return first
 
     @property
     def parts(self) -> tuple[Part, ...]:

@@ -96,7 +96,7 @@ def _option_move(
         if parity:
             forward = (implied0, implied1)
             task.answers[FORWARD] = [implied0, implied1]
-    growth = (model.growth(times[0]), model.growth(times[1]))
+    growth = (model.growth(times[0]), model.growth(times[1])) if model.carries else (1.0, 1.0)
     return resolve(spot, forward, growth, expires=expires, instant=_is_instant(task), parity=parity)
 
 

@@ -108,14 +108,14 @@ def trade_window(
     return _trade_window(calendar, entry_time, exit_time, current_time, day, written)
 
 
-def session_of(calendar: ExchangeCalendar, at: datetime) -> date:
-    """Return the date of the session in progress at an instant, else of the last one opened before it."""
+def session_of(calendar: ExchangeCalendar, at: datetime) -> Session:
+    """Return the session in progress at an instant, else the last one opened before it."""
     return _session_of(calendar, at, at.tzinfo, at.fold)
 
 
 @lru_cache(maxsize=16384)
-def _session_of(calendar: ExchangeCalendar, at: datetime, zone: tzinfo | None, fold: int) -> date:
-    return calendar.session_at(at).date
+def _session_of(calendar: ExchangeCalendar, at: datetime, zone: tzinfo | None, fold: int) -> Session:
+    return calendar.session_at(at)
 
 
 @lru_cache(maxsize=16384)
@@ -128,7 +128,7 @@ def _trade_window(
     written: tuple[tuple[tzinfo | None, ...], int, int, int],
 ) -> Window:
     """Legs of one trade, and trades of one basket, share their window."""
-    session = calendar.session_at(current_time)
+    session = session_of(calendar, current_time)
     opened = fill_session(calendar, entry_time)
     entered_in = opened.date
     start = Ending(entry_time, FILL, entered_in, entry_time == opened.close)

@@ -32,7 +32,6 @@ DateLike = InstantLike
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _EPOCH_ORDINAL = dt.date(1970, 1, 1).toordinal()
-_MICROSECOND = dt.timedelta(microseconds=1)
 _TEXT = re.compile(
     r"\d{4}-\d{2}-\d{2}"
     r"(?:[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})?)?"
@@ -54,9 +53,11 @@ def to_epoch_us(instant: dt.datetime) -> int:
     if instant == instant:
         try:
             # A pandas.Timestamp subtracts to nanoseconds; the difference of plain datetimes is exact.
-            return (_plain(instant) - _EPOCH) // _MICROSECOND
+            since = (instant if type(instant) is dt.datetime else _plain(instant)) - _EPOCH
         except TypeError:  # without a zone
             pass
+        else:
+            return since.days * MICROSECONDS_PER_DAY + since.seconds * 1_000_000 + since.microseconds
     raise ValueError(
         f"instant={instant!r}: expected a zone-aware datetime; "
         "ExchangeCalendar.localize gives a naive one its exchange's zone"

@@ -61,6 +61,7 @@ def market_of(
         fill_sources=(*stated, *table),
         stated_fill_sources=stated,
         given=spot if isinstance(spot, PriceTable) else None,
+        given_fills=legs if isinstance(legs, LegPriceTable) else None,
         close_memory=memory,
         asks_forwards=not isinstance(spot, PriceTable) or spot.holds_forwards,
     )

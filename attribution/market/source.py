@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from attribution.errors import BrokerError
@@ -26,6 +26,7 @@ from attribution.market.quotes import (
     PriceAt,
     PriceKind,
     QuoteOf,
+    Side,
     Why,
 )
 
@@ -35,6 +36,7 @@ __all__ = [
     "CloseMemory",
     "CloseSource",
     "FillSource",
+    "GivenFills",
     "GivenPrices",
     "Market",
     "PriceSource",
@@ -72,6 +74,10 @@ class CloseSource(Protocol):
 
 class CloseMemory(Protocol):
     """Keeps closes that others answered; a memory that holds one already keeps its own."""
+
+    def stated_close(self, instrument: Instrument, session: date, symbol: str) -> Answer | None:
+        """Answer where it holds the close that a :class:`CloseOf` would ask for; None where others are to be asked."""
+        ...
 
     def remember(self, wanted: Sequence[CloseOf], answers: Sequence[Answer]) -> None:
         """Keep each close that was answered."""
@@ -133,6 +139,14 @@ class GivenPrices(Protocol):
         ...
 
 
+class GivenFills(Protocol):
+    """Leg fills that the caller stated and nobody needs to be asked for."""
+
+    def stated_fill(self, instrument: Instrument, symbol: str, side: Side, at: datetime) -> Answer | None:
+        """Answer where it holds the fill that a :class:`FillOf` would ask for; None where others are to be asked."""
+        ...
+
+
 class _Named(Protocol):
     @property
     def name(self) -> str: ...
@@ -166,8 +180,10 @@ class Market(NamedTuple):
     """Those who find fills by the order ids that a row names, with their quantities and times."""
     given: GivenPrices | None = None
     """The first of the price sources, where it is at hand: what it states for an instant is not asked for."""
+    given_fills: GivenFills | None = None
+    """The first of the fill sources, also of those who state exits, where it is at hand."""
     close_memory: CloseMemory | None = None
-    """Told of every close that another source answered."""
+    """The first of the close sources, where it is at hand; told of every close that another source answered."""
     asks_forwards: bool = True
     """Whether anybody but the close memory could know the price of a future; where nobody could, none is asked for."""
     asks_parity: bool = False

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from attribution.errors import TradeError
 from attribution.fields import as_number
+from attribution.instruments import Instrument
 from attribution.market.fixed.values import CALLABLE_ERRORS, canonical_key
-from attribution.market.quotes import Answer, FillOf, Missing, Price, PriceKind, Why
+from attribution.market.quotes import Answer, FillOf, Missing, Price, PriceKind, Side, Why
 from attribution.symbols import format_symbol
 
 __all__ = ["LegPriceFunction", "LegPriceTable"]
+
+FILL = PriceKind.FILL
 
 
 class LegPriceTable:
@@ -48,13 +52,16 @@ class LegPriceTable:
         return [self._fill(ask) for ask in wanted]
 
     def _fill(self, ask: FillOf) -> Answer:
-        pair = self._prices.get(format_symbol(ask.instrument)) or self._prices.get(canonical_key(ask.symbol, None).text)
+        found = self.stated_fill(ask.instrument, ask.symbol, ask.side, ask.at)
+        return Missing(f"leg {ask.symbol} is not in it") if found is None else found
+
+    def stated_fill(self, instrument: Instrument, symbol: str, side: Side, at: datetime) -> Answer | None:
+        """The answer of :meth:`fills` where the leg is there, without a question being made."""
+        pair = self._prices.get(format_symbol(instrument)) or self._prices.get(canonical_key(symbol, None).text)
         if pair is None:
-            return Missing(f"leg {ask.symbol} is not in it")
-        value = pair[0 if ask.side == "entry" else 1]
-        if value is None:
-            return Missing(f"no {ask.side} price of {ask.symbol}")
-        return Price(value, self.name, PriceKind.FILL, ask.at)
+            return None
+        value = pair[0 if side == "entry" else 1]
+        return Missing(f"no {side} price of {symbol}") if value is None else Price(value, self.name, FILL, at)
 
 
 def _leg_row(name: str, row: Sequence[Any]) -> tuple[Any, tuple[Any, Any]]:
@@ -84,4 +91,4 @@ class LegPriceFunction:
         number = as_number(f"{self.name}({ask.symbol!r}, {ask.side!r})", value)
         if number is None:
             return Missing(f"the callable knows no {ask.side} price of {ask.symbol}")
-        return Price(number, self.name, PriceKind.FILL, ask.at)
+        return Price(number, self.name, FILL, ask.at)
