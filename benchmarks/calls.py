@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
@@ -65,6 +68,22 @@ class _Broker:
         return [Missing("not known")] * len(wanted)
 
 
+def _open_leg() -> Callable[[], object]:
+    """What a live publisher asks, again and again: nothing of the current instant is known from the call before."""
+    entry, midday = "2025-01-01 10:00:00", datetime(2025, 1, 3, 10, tzinfo=ZoneInfo("Asia/Kolkata"))
+    row = {**ROW, "exit_time": None, "exit_price": None}
+    calls = itertools.count()
+
+    def call() -> object:
+        number = next(calls)
+        now = midday + timedelta(milliseconds=number % 10_000_000)
+        spots = {("NIFTY_IND___", "NSE", entry): 23700.0, ("NIFTY_IND___", "NSE", now): 23900.0 + number % 11}
+        marked = {**row, "mtm": 560.0 + number % 7}
+        return calculate_attribution_for_trade(marked, spot_prices=spots, historical_cache=DAY_BEFORE, current_time=now)
+
+    return call
+
+
 def measure_calls() -> list[dict[str, Any]]:
     """Time one trade per call, and a list of trades in one call."""
     series, broker, rows = pd.Series(ROW), _Broker(), [ROW] * ROWS
@@ -74,6 +93,7 @@ def measure_calls() -> list[dict[str, Any]]:
             "one leg, its last day from the close before",
             lambda: calculate_attribution_for_trade(ROW, spot_prices=SPOT, historical_cache=DAY_BEFORE),
         ),
+        ("one open leg, its day so far, a new mark and instant each time", _open_leg()),
         ("one leg, a pd.Series", lambda: calculate_attribution_for_trade(series, spot_prices=SPOT, day=False)),
         (
             "four legs, a dict",

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from attribution.calendars import to_epoch_us
@@ -31,6 +32,12 @@ __all__ = ["BarPrices", "Closes", "Fills", "Line", "Lives", "MinuteBars", "Price
 Reply: TypeAlias = Price | Bars | Missing | Failure
 Ask = TypeVar("Ask")
 Question = TypeVar("Question")
+
+
+@lru_cache(maxsize=16384)
+def _epoch_us(at: datetime, fold: int) -> int:
+    """Instants repeat from call to call; two that differ in ``fold`` alone are equal, and an hour apart."""
+    return to_epoch_us(at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +123,8 @@ class Prices(_Same[PriceAt]):
 
     def key(self, question: PriceAt) -> Hashable:
         """Instrument and instant, whatever zone it is written in."""
-        return PriceAt, question.instrument, to_epoch_us(question.at)
+        at = question.at
+        return PriceAt, question.instrument, _epoch_us(at, at.fold)
 
     def send(self, questions: Sequence[PriceAt]) -> Sequence[Answer]:
         """Ask for prices."""
