@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Unpack, overload
 
 from attribution.batch import Job, explain, read_trade
 from attribution.calendars import get_calendar
@@ -13,12 +13,25 @@ from attribution.lifetime import jobs_by_day
 from attribution.market.given import LegPrices, SpotPrices
 from attribution.market.source import Broker
 from attribution.model import model_of
+from attribution.options import DailyOptions
 from attribution.parts import closed_by_keys
 from attribution.single import DEFAULT_ORDER, market_for, symbol_of
-from attribution.tables import Level, NativeFrame, attribute_frame_daily, is_frame
+from attribution.tables import FrameT, Level, NativeFrame, attribute_frame_daily, is_frame
 from attribution.trade import Trade, as_instant
 
 __all__ = ["attribute_daily"]
+
+
+@overload
+def attribute_daily(
+    rows: FrameT, start: object = None, end: object = None, **options: Unpack[DailyOptions]
+) -> FrameT: ...
+
+
+@overload
+def attribute_daily(
+    rows: Sequence[object], start: object = None, end: object = None, **options: Unpack[DailyOptions]
+) -> list[dict[str, Any]]: ...
 
 
 def attribute_daily(
@@ -31,7 +44,7 @@ def attribute_daily(
     columns: Mapping[str, str] | None = None,
     keep: Sequence[str] = (),
     threads: int | None = None,
-    spot_prices: SpotPrices | None = None,
+    spot_prices: SpotPrices | NativeFrame | None = None,
     leg_prices: LegPrices | None = None,
     current_time: object = None,
     historical_cache: Mapping[Any, Any] | None = None,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Unpack, overload
 
 from attribution.batch import explain, explain_one, job_of, jobs_of
 from attribution.market.given import LegPrices, SpotPrices, market_of
 from attribution.market.source import Broker, Market
 from attribution.model import model_of
-from attribution.tables import Level, NativeFrame, attribute_frame, is_frame, price_frame
+from attribution.options import ManyOptions
+from attribution.tables import FrameT, Level, NativeFrame, attribute_frame, is_frame, price_frame
 from attribution.trade import Trade
 
 __all__ = ["calculate_attribution_for_trade", "calculate_attribution_for_trades"]
@@ -105,6 +106,18 @@ def calculate_attribution_for_trade(
     return explain_one(job, market, model, raise_on_missing=raise_on_missing)
 
 
+@overload
+def calculate_attribution_for_trades(
+    rows: FrameT, broker: Broker | None = None, **options: Unpack[ManyOptions]
+) -> FrameT: ...
+
+
+@overload
+def calculate_attribution_for_trades(
+    rows: Sequence[object], broker: Broker | None = None, **options: Unpack[ManyOptions]
+) -> list[dict[str, Any]]: ...
+
+
 def calculate_attribution_for_trades(
     rows: Sequence[object] | NativeFrame,
     broker: Broker | None = None,
@@ -113,7 +126,7 @@ def calculate_attribution_for_trades(
     columns: Mapping[str, str] | None = None,
     keep: Sequence[str] = (),
     threads: int | None = None,
-    spot_prices: SpotPrices | None = None,
+    spot_prices: SpotPrices | NativeFrame | None = None,
     leg_prices: LegPrices | None = None,
     current_time: object = None,
     day: bool = True,

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 from attribution.result import EFFECTS
 from attribution.status import Status
-from attribution.tables import NativeFrame, is_frame, summarise_frame
+from attribution.tables import FrameT, NativeFrame, is_frame, summarise_frame
 from attribution.totals import AMOUNTS, total
 
 __all__ = ["GROUPINGS", "summarise"]
 
 GROUPINGS = ("trade", "leg", "underlying", "expiry", "day")
 _OF_A_LEG = frozenset({"leg", "underlying", "expiry"})
+
+
+@overload
+def summarise(results: FrameT, by: Sequence[str] = (), *, on_missing: Literal["nan", "skip"] = "nan") -> FrameT: ...
+
+
+@overload
+def summarise(
+    results: Iterable[dict[str, Any]], by: Sequence[str] = (), *, on_missing: Literal["nan", "skip"] = "nan"
+) -> list[dict[str, Any]]: ...
 
 
 def summarise(

@@ -6,11 +6,14 @@ import inspect
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import attribution
+from attribution.options import DailyOptions, ManyOptions
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -44,6 +47,17 @@ NAMES = [
 def test_the_public_names_are_a_contract() -> None:
     assert set(NAMES) <= set(attribution.__all__)
     assert attribution.__all__ == sorted(attribution.__all__)
+
+
+@pytest.mark.parametrize(
+    ("call", "options"),
+    [(attribution.calculate_attribution_for_trades, ManyOptions), (attribution.attribute_daily, DailyOptions)],
+)
+def test_type_checkers_are_told_of_every_keyword(call: Callable[..., object], options: Any) -> None:
+    """What a frame or a list gives is told by overloads, and these list the keywords once more."""
+    parameters = inspect.signature(call).parameters.values()
+    keywords = {p.name: p.annotation for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
+    assert {name: hint.__forward_arg__ for name, hint in options.__annotations__.items()} == keywords
 
 
 @pytest.mark.parametrize("name", attribution.__all__)

@@ -7,11 +7,12 @@ distinct symbol once; ``instants``, ``numbers``), ``engine`` explains it in chun
 
 from attribution.tables.api import Level, attribute_frame
 from attribution.tables.daily import attribute_frame_daily
-from attribution.tables.frames import NativeFrame, is_frame
+from attribution.tables.frames import FrameT, NativeFrame, is_frame
 from attribution.tables.grouping import summarise_frame
 from attribution.tables.price_frame import price_frame
 
 __all__ = [
+    "FrameT",
     "Level",
     "NativeFrame",
     "attribute_frame",

@@ -9,15 +9,27 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["NativeFrame", "TradeFrame", "is_frame", "match_columns", "read_frame"]
+__all__ = ["FrameT", "NativeFrame", "TradeFrame", "is_frame", "match_columns", "read_frame"]
 
 NativeFrame: TypeAlias = Any
 """A pandas or polars data frame, a polars lazy frame, a pyarrow table."""
+
+
+class _ArrowFrame(Protocol):
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+
+class _LazyFrame(Protocol):
+    def collect_schema(self) -> Any: ...
+
+
+FrameT = TypeVar("FrameT", bound=_ArrowFrame | _LazyFrame)
+"""The caller's kind of frame, to a type checker."""
 
 _FACES = ("__arrow_c_stream__", "__dataframe__", "collect_schema", "__narwhals_dataframe__")
 
