@@ -22,7 +22,7 @@ def calculate_attribution_for_trade(
     row: object,
     broker: Broker | None = None,
     *,
-    spot_prices: SpotPrices | None = None,
+    spot_prices: SpotPrices | NativeFrame | None = None,
     leg_prices: LegPrices | None = None,
     current_time: object = None,
     day: bool = True,
