@@ -67,6 +67,16 @@ _Columns = Annotated[
 def batch(
     source: _Source,
     target: _Target,
+    prices: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PRICES",
+            show_default=False,
+            help="Prices beside those in the trades' own columns: a Parquet or CSV file, a folder or a pattern, with "
+            "the columns symbol, time, price, and exchange if it is not NSE. At an instant between two prices the one "
+            "before counts, if it is no older than a minute.",
+        ),
+    ] = None,
     workers: Annotated[
         int | None,
         typer.Option(min=1, help="Processes that share the work. [default: one for each core]", show_default=False),
@@ -134,6 +144,7 @@ def batch(
             "keep": _words(keep),
             "columns": _renames(columns),
             "current_time": instant_of(None, current_time),
+            **({} if prices is None else {"spot_prices": _prices(prices, target)}),
         }
         warm_up(Model(method=method))
         with _workers_of(dask) as client, _bar() as show:
@@ -167,6 +178,17 @@ def _model_options(model: Mapping[str, Any]) -> dict[str, Any]:
     except ValueError as exc:
         raise InputError(str(exc)) from exc
     return dict(model)
+
+
+def _prices(source: str, target: Path) -> Any:
+    try:
+        from attribution.dataset.prices import read_prices
+    except ImportError as exc:
+        raise InputError("attribution batch needs pyarrow: pip install 'attribution[dataset]'") from exc
+    try:
+        return read_prices(source, target)
+    except DatasetError as exc:
+        raise InputError(f"--prices {source}: {exc}") from exc
 
 
 def _one_of(option: str, value: str, allowed: Sequence[str]) -> str:

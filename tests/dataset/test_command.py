@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
 import typer
@@ -61,6 +63,57 @@ def test_columns_may_have_other_names(run: Run, tmp_path: Path, target: Path) ->
     pq.write_table(book(10, 1).rename_columns({"symbol": "Instrument"}), tmp_path / "t.parquet")
     assert run(tmp_path / "t.parquet", target, "--columns", "symbol=Instrument").exit_code == 0
     assert same(results(target), calculate_attribution_for_trades(book(10, 1)))
+
+
+@pytest.mark.parametrize("form", ["parquet", "csv", "csv.gz"])
+def test_prices_may_stand_in_files_of_their_own(run: Run, tmp_path: Path, target: Path, form: str) -> None:
+    trades = book(40, 1)
+    instants = sorted({*trades["entry_time"].to_pylist(), *trades["exit_time"].to_pylist()})
+    spots = {at: 23_400.0 + place * 1.25 for place, at in enumerate(instants)}
+    prices = pa.table({"symbol": ["NIFTY"] * len(spots), "time": list(spots), "price": list(spots.values())})
+    (tmp_path / "prices").mkdir()
+    half = len(spots) // 2
+    write_table(prices[:half], tmp_path / "prices" / f"a.{form}")
+    write_table(prices[half:], tmp_path / "prices" / f"b.{form}")
+    pq.write_table(trades.drop_columns(["spot_entry", "spot_exit"]), tmp_path / "t.parquet")
+    told = run(tmp_path / "t.parquet", target, "--prices", tmp_path / "prices")
+    assert told.exit_code == 0, told.output
+    beside = {
+        f"spot_{end}": pa.array([spots[at] for at in trades[f"{end}_time"].to_pylist()]) for end in ("entry", "exit")
+    }
+    for name, column in beside.items():
+        trades = trades.set_column(trades.column_names.index(name), name, column)
+    expected = calculate_attribution_for_trades(trades)
+    for name in ("spot_attrib", "vol_attrib", "timedecay_attrib", "spread_attrib", "status"):
+        assert results(target)[name].to_pylist() == expected[name].to_pylist(), name
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("symbol,time\nNIFTY,2025-01-06 10:00\n", "p.csv: no column 'price'; needed are symbol, time, price"),
+        ("symbol,time,price\nNIFTY,2025-01-06 10:00,many\n", "p.csv: "),
+        ("symbol,time,price\nNIFTY,yesterday,23500\n", "time='yesterday': must be an instant"),
+        ("symbol,time,price\nNIFTY,2025-01-06 10:00,1\nNIFTY,2025-01-06 10:00,2\n", "two prices at 2025-01-06 10:00"),
+    ],
+)
+def test_prices_that_are_none_are_refused(
+    run: Run, source: Path, target: Path, tmp_path: Path, text: str, told: str
+) -> None:
+    (tmp_path / "p.csv").write_text(text)
+    result = run(source, target, "--prices", tmp_path / "p.csv")
+    assert told in result.stderr
+    assert result.exit_code == 2
+    assert outputs(target) == []
+
+
+def write_table(table: pa.Table, path: Path) -> None:
+    """Write Parquet, or CSV that may be packed."""
+    if path.suffix == ".parquet":
+        pq.write_table(table, path)
+        return
+    with pa.output_stream(path, compression="detect") as stream:
+        pa_csv.write_csv(table, stream)
 
 
 def test_a_bad_file_is_told_of_and_the_exit_code_says_so(run: Run, source: Path, target: Path) -> None:
