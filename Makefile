@@ -50,6 +50,7 @@ format: $(READY)
 bench: $(READY)
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.market
+	$(BIN)/python -m benchmarks.redis_legs
 	$(BIN)/python -m benchmarks.frames
 	$(BIN)/python -m benchmarks.dataset
 	$(BIN)/python -m benchmarks.ledger_book

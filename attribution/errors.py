@@ -8,7 +8,9 @@
      ├── CalendarError        an instant or date outside what the calendars know
      ├── MarketDataError      a needed price is missing
      │    └── NoSourceError   nobody was configured who could know a needed price
-     └── BrokerError          the outside world failed: a vendor, a server, the network
+     ├── BrokerError          the outside world failed: a vendor, a server, the network
+     ├── DatasetError         a run over files cannot begin (attribution.dataset)
+     └── LedgerError          a record, a log or a store of the ledger (attribution.ledger.errors)
 
 ``ValueError`` and ``TypeError`` are kept for wrong *arguments* of a function (an unknown
 method name, arrays that do not broadcast); they are bugs in the calling program, not in the data.
