@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from attribution.calendars import ExchangeCalendar, get_calendar
 from attribution.combo import combo_gap, exceeds_tolerance, gap_of_separate_exits
-from attribution.errors import AttributionError, MarketDataError, NoSourceError, TradeError
+from attribution.errors import AttributionError, CalendarError, MarketDataError, NoSourceError, TradeError
 from attribution.gather import gather
 from attribution.legs import LegOutcome, solve
 from attribution.market.quotes import Answer
@@ -210,7 +210,11 @@ def _fees(trade: Trade, window: Window, session: date | None) -> float:
     if session is None:
         return trade.commission
     calendar = get_calendar(trade.home)
-    paid = fill_session(calendar, trade.entry_time).date if trade.exit_time is None else last_session(trade, calendar)
+    try:
+        entered = fill_session(calendar, trade.entry_time).date
+        paid = entered if trade.exit_time is None else last_session(trade, calendar)
+    except CalendarError:  # an exit beyond all calendars ("9999-12-31") is in no session that can be asked for
+        return 0.0
     return trade.commission if paid == session else 0.0
 
 

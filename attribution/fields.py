@@ -28,7 +28,10 @@ def is_absent(value: object) -> bool:
         return not value.strip()
     if isinstance(value, _TRUTHS):
         return False
-    differs: object = value != value  # true of NaN and NaT; pandas' NA answers with itself
+    try:
+        differs: object = value != value  # true of NaN and NaT; pandas' NA answers with itself
+    except ArithmeticError:  # a signalling NaN of decimal
+        return True
     return differs is value or differs is True or (isinstance(differs, np.bool_) and bool(differs))
 
 
@@ -42,7 +45,7 @@ def as_number(field: str, value: object) -> float | None:
     """
     if value is None:
         return None
-    if type(value) is int:
+    if type(value) is int and -(2**1023) < value < 2**1023:
         value = float(value)
     elif type(value) is not float:
         if is_absent(value):
@@ -53,10 +56,20 @@ def as_number(field: str, value: object) -> float | None:
             raise TradeError(field, value, "a number in plain digits")
         try:
             value = float(cast("str | SupportsFloat | SupportsIndex", value))
-        except (TypeError, ValueError):
+        except OverflowError:
+            raise TradeError(field, _shortened(value), "a number that a double can hold") from None
+        except (TypeError, ValueError, ArithmeticError):
             raise TradeError(field, value, "a number") from None
     if math.isfinite(value):
         return value
     if math.isnan(value):
         return None
     raise TradeError(field, value, "a finite number")
+
+
+def _shortened(value: object) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # more digits than Python writes out
+        return f"{type(value).__name__} of thousands of digits"
+    return text if len(text) <= 40 else f"{text[:20]}…{text[-10:]} ({len(text)} characters)"

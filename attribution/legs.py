@@ -24,6 +24,7 @@ from attribution.window import LIVE, PAYOFF, Phase
 __all__ = ["KERNEL_FLAGS", "LegOutcome", "payoff_of", "solve"]
 
 NAN = math.nan
+EXPIRED = int(LegFlag.EXPIRED_IN_WINDOW)
 WELL, SETTLEMENT, FAILED = Status.OK, PriceKind.SETTLEMENT, Why.FAILED
 OK, INVALID_INPUT, NO_START_VOL = int(LegStatus.OK), int(LegStatus.INVALID_INPUT), int(LegStatus.NO_START_VOL)
 
@@ -206,7 +207,9 @@ def _too_large(leg: _Ready) -> TradeError:
 def _take(outcome: LegOutcome, share: LegRow) -> None:
     """Scale one leg's effects to its position, and say what the kernels said of it."""
     position = outcome.task.position
-    outcome.flags = _flags_of(outcome.task, share.flags)
+    # The kernels see no time left; that is also so on the eve of an expiry at the open, which is none yet.
+    expired = outcome.task.window.end.kind is PAYOFF and isinstance(outcome.task.item.leg.instrument, Option)
+    outcome.flags = _flags_of(outcome.task, share.flags & ~EXPIRED | (EXPIRED if expired else 0))
     if share.status == NO_START_VOL:
         outcome.status = Status.NO_START_VOL
         outcome.reasons = (f"no implied vol of {outcome.task.item.leg.symbol} {outcome.task.where(0)}",)

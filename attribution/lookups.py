@@ -83,6 +83,9 @@ def get_historical_close_price(
     unit = common.pop() if len(common) == 1 else 1.0
     weights = [leg.ratio * leg.instrument.multiplier / unit for leg in legs]
     closes = [_value(answer, f"close of {leg.symbol} on {session}") for leg, answer in zip(legs, answers, strict=True)]
+    for leg, close in zip(legs, closes, strict=True):
+        if close < 0.0:
+            raise TradeError(f"close of {leg.symbol} on {session}", close, "must be zero or positive")
     return _net(closes, weights)
 
 

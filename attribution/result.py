@@ -15,7 +15,7 @@ from attribution.model import Model
 from attribution.status import Flag, Status, worst
 from attribution.task import What
 from attribution.trade import Trade
-from attribution.window import PAYOFF, Window
+from attribution.window import LIVE, PAYOFF, Window
 
 __all__ = ["EFFECTS", "TradeOutcome", "failed_result", "result_of"]
 
@@ -145,6 +145,9 @@ def _window(window: Window) -> dict[str, Any]:
 
 
 def _leg_result(parts: Sequence[LegOutcome]) -> dict[str, Any]:
+    """The parts of one leg joined. A part that did nothing in the window has no prices and no vols to be joined."""
+    if len(parts) > 1:
+        parts = [part for part in parts if part.task.window.phase is LIVE] or parts[:1]
     if len(parts) == 1:
         return _part_result(parts[0])
     results = [_part_result(part) for part in parts]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from attribution.calendars import canonical_exchange, get_calendar
@@ -194,7 +196,8 @@ def _as_mapping(row: object) -> Mapping[str, Any]:
         return row
     if hasattr(row, "to_dict"):  # it is slow to say that it lacks anything
         series = cast(Any, row)
-        return dict(zip(_names_of(series), series, strict=True)) if series.ndim == 1 else series.to_dict()
+        one_row = getattr(series, "ndim", None) == 1
+        return dict(zip(_names_of(series), series, strict=True)) if one_row else dict(series.to_dict())
     if hasattr(row, "_asdict"):  # named tuple
         return dict(row._asdict())
     raise TradeError("row", type(row).__name__, "a mapping, a pandas Series or a named tuple")
@@ -301,11 +304,23 @@ def _keys(field: str, value: object) -> tuple[str, ...]:
         return ()
     if isinstance(value, str):
         return tuple(value.split())
+    if isinstance(value, Real):
+        return _key_of_number(field, value)
     if isinstance(value, Sequence):
         return tuple(str(key) for key in value)
     if is_absent(value):
         return ()
     raise TradeError(field, value, "order ids as space-separated text or a list")
+
+
+def _key_of_number(field: str, value: Any) -> tuple[str, ...]:
+    """One id that a file held as a number; beside empty cells it has become a float."""
+    if math.isnan(value):
+        return ()
+    whole = isinstance(value, Integral) or (float(value).is_integer() and abs(value) < 2**53)
+    if not whole or value is True or value is False:
+        raise TradeError(field, value, "order ids as space-separated text or a list; as numbers they are not exact")
+    return (str(int(value)),)
 
 
 def _label(row: Mapping[str, Any]) -> str | None:

@@ -171,5 +171,9 @@ def _holds(series: Any) -> NDArray[np.bool_]:
     if series.dtype == nw.String:
         factor = factorise(series)
         return np.array([*(bool(value.strip()) for value in factor.values), False])[factor.codes]
-    cells = series.to_list()
-    return np.array([isinstance(cell, Sequence) and len(cell) > 0 for cell in cells], np.bool_)
+    return np.array([_is_id(cell) for cell in series.to_list()], np.bool_)
+
+
+def _is_id(cell: object) -> bool:
+    """Whether a cell that is no text names an order: a list of ids, or an id that a file held as a number."""
+    return len(cell) > 0 if isinstance(cell, Sequence) else not is_absent(cell)

@@ -26,6 +26,7 @@ from attribution.kernels.moves import (
     moves_many,
 )
 from attribution.kernels.results import LegDetail
+from attribution.kernels.windows import End
 from attribution.legs import KERNEL_FLAGS
 from attribution.model import Model
 from attribution.status import Flag
@@ -87,8 +88,17 @@ def split_lanes(lanes: Lanes, prices: LanePrices, model: Model, threads: int | N
         detail=np.zeros((len(LegDetail._fields) if model.detail else 0, lanes.size)),
     )
     years = (lanes.windows.years0, lanes.windows.years1)
-    _run(split, (right, strike), years, lanes.live() & ~odd, model, threads)
+    live = lanes.live() & ~odd
+    _run(split, (right, strike), years, live, model, threads)
+    _tell_expiries(split.flags, live, (right != 0.0) & (lanes.windows.end_kind == End.PAYOFF))
     return split
+
+
+def _tell_expiries(flags: NDArray[np.int64], live: Mask, expired: Mask) -> None:
+    """Say which options expired; without time left, as the kernels see it, they also are on the eve of an open."""
+    bit = FLAG_BIT[Flag.EXPIRED_IN_WINDOW]
+    flags[live] &= ~bit
+    flags[live & expired] |= bit
 
 
 def _moves(lanes: Lanes, prices: LanePrices, model: Model, position: Floats) -> Moves:
