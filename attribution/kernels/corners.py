@@ -33,7 +33,7 @@ from attribution.kernels.block import (
     is_option,
     note_changes,
 )
-from attribution.kernels.elementary import exponential, log_ratio, sum_error
+from attribution.kernels.elementary import exponential_less_one, log_ratio, sum_error
 from attribution.kernels.lanes import Floats, copy, fill
 
 __all__ = [
@@ -74,7 +74,7 @@ class Corners(NamedTuple):
     distance: Floats
     """|ln(X/Y)|"""
     growth: Floats
-    """(4, LEG_LANES): e^(−qT) and e^(−rT) at the start, the same at the end."""
+    """(4, LEG_LANES): e^(−qT) − 1 and e^(−rT) − 1 at the start, the same at the end."""
     root_time: Floats
     """(2, LEG_LANES): √T at the start and at the end."""
 
@@ -88,14 +88,14 @@ def corners_in(table: Floats) -> Corners:
 
 
 @stage
-def _discount(rate: Floats, time: Floats, lanes: int, factor: Floats) -> None:
+def _discount(rate: Floats, time: Floats, lanes: int, growth: Floats) -> None:
     for j in range(lanes):
-        factor[j] = exponential(-rate[j] * time[j])
+        growth[j] = exponential_less_one(-rate[j] * time[j])
 
 
 @stage
 def fill_growth(legs: Floats, window: Floats, lanes: int, carried: bool, corners: Corners) -> None:
-    """Fill the discount factors and √T of both ends. e^0 is exactly 1: not computing it changes no bit."""
+    """Fill the growth and √T of both ends. e^0 − 1 is exactly 0: not computing it changes no bit."""
     for end in range(window.shape[1]):
         time, root = window[TIME, end], corners.root_time[end]
         for j in range(lanes):
@@ -104,8 +104,8 @@ def fill_growth(legs: Floats, window: Floats, lanes: int, carried: bool, corners
             _discount(legs[YIELD], time, lanes, corners.growth[2 * end])
             _discount(legs[RATE], time, lanes, corners.growth[2 * end + 1])
         else:
-            fill(corners.growth[2 * end], 1.0)
-            fill(corners.growth[2 * end + 1], 1.0)
+            fill(corners.growth[2 * end], 0.0)
+            fill(corners.growth[2 * end + 1], 0.0)
 
 
 @stage
@@ -122,15 +122,15 @@ def _measure(
     lanes: int,
 ) -> None:
     for j in range(lanes):
-        underlying = spot[j] + basis[j]
-        asset = underlying * asset_growth[j]
-        cash = legs[STRIKE, j] * cash_growth[j]
+        underlying, strike = spot[j] + basis[j], legs[STRIKE, j]
         carry = (legs[RATE, j] - legs[YIELD, j]) * time[j]
-        lesser[j] = min(asset, cash)
-        distance[j] = abs(log_ratio(underlying, legs[STRIKE, j]) + carry)
+        lesser[j] = min(underlying + underlying * asset_growth[j], strike + strike * cash_growth[j])
+        distance[j] = abs(log_ratio(underlying, strike) + carry)
         # What rounding took from S + b is part of it, as it is of the observed time value: the two add up to the price.
-        payoff = legs[RIGHT, j] * (asset - cash)
-        missing = legs[RIGHT, j] * (sum_error(spot[j], basis[j]) * asset_growth[j])
+        lost = sum_error(spot[j], basis[j])
+        gain = underlying * asset_growth[j] - strike * cash_growth[j]
+        payoff = legs[RIGHT, j] * ((underlying - strike) + gain)
+        missing = legs[RIGHT, j] * (lost + lost * asset_growth[j])
         intrinsic[j] = 0.0 if payoff <= 0.0 else payoff + missing
 
 

@@ -15,6 +15,7 @@ __all__ = [
     "difference_error",
     "exponential",
     "exponential_inside",
+    "exponential_less_one",
     "log_ratio",
     "polynomial",
     "rough_log1p",
@@ -68,6 +69,22 @@ def exponential(y: float) -> float:
     """e^y to 1 ulp; 0 below −708 (results under 1e-307), inf above 709, NaN for NaN."""
     value = exponential_inside(min(max(y, EXP_UNDERFLOW), EXP_OVERFLOW) if y == y else 0.0)
     value = 0.0 if y < EXP_UNDERFLOW else value
+    value = np.inf if y > EXP_OVERFLOW else value
+    return value if y == y else np.nan
+
+
+@inlined
+def exponential_less_one(y: float) -> float:
+    """e^y − 1, to full relative accuracy where y is small; −1 below −708, inf above 709, NaN for NaN.
+
+    As :func:`exponential_inside`, but the 1 goes before the rest comes: 2^k e^r − 1 = (2^k − 1) + 2^k (e^r − 1).
+    """
+    inside = min(max(y, EXP_UNDERFLOW), EXP_OVERFLOW) if y == y else 0.0
+    shifted = inside * ONE_OVER_LN2 + ROUNDER
+    k = shifted - ROUNDER
+    r = (inside - k * LN2_HIGH) - k * LN2_LOW
+    scale = np.int64(ONE_BITS + (np.float64(shifted).view(np.int64) << MANTISSA_BITS)).view(np.float64)
+    value: float = (scale - 1.0) + scale * (r + r * r * polynomial(r, EXP_TAIL))
     value = np.inf if y > EXP_OVERFLOW else value
     return value if y == y else np.nan
 

@@ -52,15 +52,13 @@ SOLVE_ROWS = 5
 
 
 @inlined
-def time_value_of_price(price: float, upper: float, lower: float, right: float, error: float) -> float:
+def time_value_of_price(price: float, moneyness: float, lost: float, right: float) -> float:
     """Price less intrinsic value, exact up to one rounding. [currency]
 
-    ``upper`` − ``lower`` is forward − strike (discounted alike), ``error`` what is known to be missing
-    from that difference beyond its own rounding.
+    ``moneyness`` is forward − strike (discounted alike), ``lost`` what rounding has taken from it.
     """
-    intrinsic = right * (upper - lower)
-    missing = right * (difference_error(upper, lower) + error)
-    return (price - intrinsic) - missing if intrinsic > 0.0 else price
+    intrinsic = right * moneyness
+    return (price - intrinsic) - right * lost if intrinsic > 0.0 else price
 
 
 @inlined
@@ -250,8 +248,9 @@ def safe_total_std(value: float, room: float, distance: float, root: float) -> f
 @inlined
 def _measure_one(price: float, forward: float, strike: float, right: float) -> tuple[float, float, float, float]:
     """Time value, min(F, K), |F − K| and |ln(F/K)| of an option with an undiscounted price."""
-    value = time_value_of_price(price, forward, strike, right, 0.0)
-    return value, min(forward, strike), abs(forward - strike), abs(log_ratio(forward, strike))
+    moneyness = forward - strike
+    value = time_value_of_price(price, moneyness, difference_error(forward, strike), right)
+    return value, min(forward, strike), abs(moneyness), abs(log_ratio(forward, strike))
 
 
 @stage

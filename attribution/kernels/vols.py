@@ -27,7 +27,7 @@ from attribution.kernels.block import (
     is_option,
 )
 from attribution.kernels.corners import Corners
-from attribution.kernels.elementary import exponential, sum_error
+from attribution.kernels.elementary import difference_error, exponential, sum_error
 from attribution.kernels.implied_vol import safe_total_std, solve_vols, time_value_of_price
 from attribution.kernels.lanes import Floats, any_differs, copy
 from attribution.kernels.normal import INV_SQRT_2PI
@@ -51,11 +51,13 @@ def _observe(
 ) -> None:
     """Fill the time values of the observed prices, and |X − Y|."""
     for j in range(observed.size):
-        asset = (spot[j] + basis[j]) * asset_growth[j]
-        cash = strike[j] * cash_growth[j]
-        error = sum_error(spot[j], basis[j]) * asset_growth[j]
-        observed[j] = time_value_of_price(price[j], asset, cash, right[j], error)
-        difference[j] = abs(asset - cash)
+        underlying = spot[j] + basis[j]
+        # X − Y = (S + b − K) + what carry adds, each with a rounding of its own size: that of X and Y would drown them.
+        bare, gain = underlying - strike[j], underlying * asset_growth[j] - strike[j] * cash_growth[j]
+        moneyness, lost = bare + gain, sum_error(spot[j], basis[j])
+        lost = (lost + lost * asset_growth[j]) + (difference_error(underlying, strike[j]) + sum_error(bare, gain))
+        observed[j] = time_value_of_price(price[j], moneyness, lost, right[j])
+        difference[j] = abs(moneyness)
 
 
 @inlined
@@ -73,8 +75,9 @@ def _imply_with_care(block: Block, end: int, place: int, corners: Corners, j: in
     time, value = window[TIME, end, j], block.observed[end, j]
     if not is_option(block, j) or time <= 0.0:
         return np.nan
-    asset = (window[SPOT, end, j] + window[SPREAD, end, j]) * corners.growth[2 * end, j]
-    cash = legs[STRIKE, j] * corners.growth[2 * end + 1, j]
+    underlying, strike = window[SPOT, end, j] + window[SPREAD, end, j], legs[STRIKE, j]
+    asset = underlying + underlying * corners.growth[2 * end, j]
+    cash = strike + strike * corners.growth[2 * end + 1, j]
     room = (asset if legs[RIGHT, j] > 0.0 else cash) - legs[PRICE0 + end, j]
     if value <= 0.0:
         block.codes[FLAGS, j] |= BELOW_INTRINSIC

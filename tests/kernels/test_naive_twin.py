@@ -11,9 +11,16 @@ from scipy import optimize, stats
 from attribution.kernels import attribute_legs, black_greeks, black_price, elementary, implied_vol, normal
 from tests.kernels.compiled import from_python
 
-exponential, log_ratio, mills_pair, normal_cdf, normal_density = map(
+exponential, exponential_less_one, log_ratio, mills_pair, normal_cdf, normal_density = map(
     from_python,
-    (elementary.exponential, elementary.log_ratio, normal.mills_pair, normal.normal_cdf, normal.normal_density),
+    (
+        elementary.exponential,
+        elementary.exponential_less_one,
+        elementary.log_ratio,
+        normal.mills_pair,
+        normal.normal_cdf,
+        normal.normal_density,
+    ),
 )
 
 FACTORS = ("spot", "spread", "vol", "time")
@@ -208,6 +215,16 @@ def test_exponential_and_logarithm():
         for x, log in zip(ratio, logs, strict=True):
             exact = mp.log(mp.mpf(float(3.0 * x)) / 3)
             assert abs(log - exact) <= 4e-16 * abs(exact)
+
+
+def test_exponential_less_one():
+    y = np.concatenate([np.linspace(-40.0, 40.0, 2_001), np.geomspace(1e-18, 1.0, 500), -np.geomspace(1e-18, 1.0, 500)])
+    ours = np.array([exponential_less_one(x) for x in y])
+    np.testing.assert_allclose(ours, np.expm1(y), rtol=5e-16, atol=0.0)
+    assert exponential_less_one(0.0) == 0.0
+    assert exponential_less_one(-1e300) == exponential_less_one(-np.inf) == -1.0
+    assert exponential_less_one(1e300) == exponential_less_one(np.inf) == np.inf
+    assert np.isnan(exponential_less_one(np.nan))
 
 
 def test_prices_of_a_whole_chain():
