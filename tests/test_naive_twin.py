@@ -72,12 +72,17 @@ class Twin:
     def is_determined(self) -> bool:
         """Whether the last bits of the underlying leave no doubt which of the prices have a vol.
 
-        A deep option's price can be off its lower bound by less than these, as if by chance.
+        A deep option's price can be off its lower bound by less than these, as if by chance. One exactly at it has no
+        vol; but with carry a given forward is divided by its growth first, and what the rounding of that leaves of
+        the bound may be on either side of the price. Where nothing is carried, or the bound is 0, it is exact.
         """
         for leg, move in zip(self.case.legs, self.moves, strict=True):
+            contract = leg.contract
             for sight, state in ((leg.start, move.start), (leg.end, move.end)):
-                above = abs(sight.price - naive.value(leg.contract, replace(state, vol=naive.mp.zero)))
-                if leg.contract.right != 0 and state.time > 0 and 0 < above <= FEW * ROUNDING * state.spot:
+                bound = naive.value(contract, replace(state, vol=naive.mp.zero))
+                above = abs(sight.price - bound)
+                is_exact = above == 0 and (bound == 0 or contract.rate == contract.dividend_yield == 0)
+                if contract.right != 0 and state.time > 0 and not is_exact and above <= FEW * ROUNDING * state.spot:
                     return False
         return True
 
