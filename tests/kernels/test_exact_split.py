@@ -168,3 +168,33 @@ def test_legs_nobody_has_seen_before(deepest, highest_rate):
         t[f"price{end}"] = black_greeks(*state, **carry).price
     for method, error in largest_errors(t, allowing=4.0 if highest_rate > 0.0 else 0.0).items():
         assert np.all(error <= 1e-15), (method, np.flatnonzero(error > 1e-15))
+
+
+def test_a_price_next_to_its_lower_bound_has_a_vol_where_exact_arithmetic_says_so():
+    """Deep in the money, at prices within a few last digits of the bound: all that is left open is carry's rounding."""
+    print(f"KERNEL_TEST_SEED={SEED}")  # noqa: T201
+    rng = np.random.default_rng(SEED)
+    count = 400
+    right, spot, basis = rng.choice([-1, 1], count), rng.uniform(50.0, 150.0, count), rng.uniform(-0.5, 0.5, count)
+    strike = spot * np.exp(-right * rng.uniform(0.02, 0.3, count))
+    rate, dividend_yield = rng.uniform(0.0, 0.1, (2, count)) * rng.integers(0, 2, (2, count))
+    time = np.exp(rng.uniform(np.log(0.01), np.log(0.25), count))
+    with mp.workdps(DIGITS):
+        bound, open_ = np.empty(count, object), np.empty(count)
+        for i in range(count):
+            leg = Leg(*(mp.mpf(float(a[i])) for a in (right, strike, rate, dividend_yield)))
+            state = [mp.mpf(float(a[i])) for a in (spot, basis, time, time)]
+            bound[i] = leg.intrinsic(state)
+            carried = (spot[i] + basis[i]) * dividend_yield[i] + strike[i] * rate[i]
+            open_[i] = 4 * 2.0**-53 * carried * time[i]
+        assert np.count_nonzero(open_ == 0.0) > 50
+        for steps in (-2, -1, 0, 1, 2):
+            price = np.array([float(b) for b in bound]) + steps * np.spacing(bound.astype(float))
+            above = np.array([float(mp.mpf(float(p)) - b) for p, b in zip(price, bound, strict=True)])
+            e = attribute_legs(
+                *(right, strike, spot, price, time, spot, price, time),
+                **{"basis0": basis, "basis1": basis, "rate": rate, "dividend_yield": dividend_yield},
+            )
+            decided = np.abs(above) > open_
+            assert np.count_nonzero(decided) > 0.5 * count
+            np.testing.assert_array_equal(np.isfinite(e.vol0)[decided], above[decided] > 0.0)
