@@ -38,15 +38,20 @@ class Columns:
         For each argument a column that kernels can read; None while it is pending.
     pending
         Index and array of each argument to be converted: a single number, or broadcast to ``shape``.
+    names, given
+        Of each argument its name, and its array or number as it came: where results must not be written.
+        Neither where all are single numbers.
     """
 
-    __slots__ = ("pending", "ready", "shape", "size")
+    __slots__ = ("given", "names", "pending", "ready", "shape", "size")
 
     def __init__(self, shape: tuple[int, ...], size: int, ready: Sequence[Floats | None]) -> None:
         self.shape = shape
         self.size = size
         self.ready = list(ready)
         self.pending: list[tuple[int, NDArray[Any]]] = []
+        self.names: Sequence[str] = ()
+        self.given: Sequence[Any] = ()
 
 
 def locked(array: Floats) -> Floats:
@@ -56,9 +61,12 @@ def locked(array: Floats) -> Floats:
     return view
 
 
-def columns_of(table: Floats) -> Columns:
-    """Return the rows of a (columns, n) table as columns."""
-    return Columns(table.shape[1:], table.shape[1], [*locked(table)])
+def columns_of(table: Floats | Sequence[Floats]) -> Columns:
+    """Return float64 columns of one length, or the rows of a table, as they are."""
+    rows = [*locked(table)] if isinstance(table, np.ndarray) else [locked(row) for row in table]
+    columns = Columns(rows[0].shape, rows[0].size, rows)
+    columns.names, columns.given = ("columns",) * len(rows), rows
+    return columns
 
 
 def read_columns(names: Sequence[str], values: Sequence[ArrayLike]) -> Columns:
@@ -83,8 +91,11 @@ def read_columns(names: Sequence[str], values: Sequence[ArrayLike]) -> Columns:
         table = np.empty((len(arrays), *shape))
         for i, array in enumerate(arrays):
             table[i] = array
-        return _of_table(shape, size, table)
+        columns = _of_table(shape, size, table)
+        columns.names, columns.given = names, arrays
+        return columns
     columns = Columns(shape, size, [None] * len(arrays))
+    columns.names, columns.given = names, arrays
     for i, array in enumerate(map(np.asarray, arrays)):
         if array.size == size and _is_plain(array):
             columns.ready[i] = locked(array.reshape(-1))

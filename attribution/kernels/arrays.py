@@ -7,6 +7,11 @@ every argument is a single number they are numpy scalars, as a ufunc's would be.
 Beside the results, memory is needed for some thousand elements only: nothing that is broadcast or converted
 is copied as a whole.
 
+``out`` holds arrays to be filled and returned in place of new ones: of one result an array of the broadcast shape, of
+several what an earlier call returned, which has them in one table. Fresh memory is handed out by the system page by
+page, which takes a third of the time of a million greeks; a loop that reuses its results is spared that. An array
+that cannot be filled as it is (of another shape or type, strided, read-only, shared with an argument) is a ValueError.
+
 ``threads`` is the most threads to share the work among; the results do not depend on it. The default is what
 the environment variable ``ATTRIBUTION_THREADS`` said at the first call, else all cores that the process may
 use; but for few elements, which are done sooner than a second thread would have woken up, it is 1: below
@@ -18,20 +23,28 @@ from __future__ import annotations
 import itertools
 import operator
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from attribution.kernels._columns import Columns, columns_of, locked, read_columns
+from attribution.kernels._columns import Columns, columns_of, read_columns
 from attribution.kernels._run import Plan, run
+from attribution.kernels._targets import (
+    check_leg_table,
+    column_for,
+    empty_leg_table,
+    greek_table_for,
+    greeks_in,
+    leg_table_for,
+    legs_in,
+    shaped,
+)
 from attribution.kernels.black import black_price_many
 from attribution.kernels.block import LegInputs
 from attribution.kernels.codes import Factor, Method
-from attribution.kernels.decompose import DETAIL_ROWS, EFFECT_ROWS, attribute_many
-from attribution.kernels.greek_blocks import GREEK_COUNT, black_greeks_many
+from attribution.kernels.decompose import DETAIL_ROWS, attribute_many
+from attribution.kernels.greek_blocks import black_greeks_many
 from attribution.kernels.implied_vol import implied_vol_many
-from attribution.kernels.results import BlackGreeks, Floats, LegDetail, LegEffects, LegTable
+from attribution.kernels.results import BlackGreeks, Floats, LegEffects, LegTable
 
 __all__ = [
     "METHODS",
@@ -66,16 +79,6 @@ LEGS_NAMES = (
 )
 
 
-def _shaped(row: NDArray[Any], shape: tuple[int, ...]) -> Any:
-    """Return one result in the broadcast shape; a numpy scalar where that shape is ()."""
-    return row.reshape(shape) if shape else row[0]
-
-
-def _rows(table: Floats, shape: tuple[int, ...]) -> Any:
-    """Return the rows of a table in the broadcast shape."""
-    return table.reshape(len(table), *shape) if shape else table[:, 0]
-
-
 def black_price(
     forward: ArrayLike,
     strike: ArrayLike,
@@ -84,6 +87,7 @@ def black_price(
     right: ArrayLike,
     discount_factor: ArrayLike = 1.0,
     *,
+    out: Floats | None = None,
     threads: int | None = None,
 ) -> Floats:
     """Black (1976) price of European options. [currency per unit]
@@ -102,8 +106,10 @@ def black_price(
         +1 for a call, −1 for a put.
     discount_factor
         e^(−rT), positive.
+    out
+        An array to fill and return; None makes a new one. See :mod:`attribution.kernels.arrays`.
     threads
-        The most threads to share the work among; see :mod:`attribution.kernels.arrays`.
+        The most threads to share the work among; see there.
 
     Returns
     -------
@@ -115,7 +121,8 @@ def black_price(
     Raises
     ------
     ValueError
-        If the shapes do not broadcast, an argument is not numeric, or ``threads`` is not allowed.
+        If the shapes do not broadcast, an argument is not numeric, ``out`` cannot be filled, or ``threads`` is
+        not allowed.
 
     Notes
     -----
@@ -123,9 +130,9 @@ def black_price(
     """
     values = (forward, strike, time_to_expiry, volatility, right, discount_factor)
     columns = read_columns(PRICE_NAMES, values)
-    price = np.empty(columns.size)
+    price = column_for(out, columns)
     run(lambda inputs, first: black_price_many(*inputs, price, first), columns, PRICE_PLAN, threads)
-    return _shaped(price, columns.shape)  # type: ignore[no-any-return]
+    return shaped(price, columns.shape) if out is None else out
 
 
 def implied_vol(
@@ -136,6 +143,7 @@ def implied_vol(
     right: ArrayLike,
     discount_factor: ArrayLike = 1.0,
     *,
+    out: Floats | None = None,
     threads: int | None = None,
 ) -> Floats:
     """Volatility at which Black's formula gives ``price``; NaN where there is none. [per √year]
@@ -153,16 +161,17 @@ def implied_vol(
     Raises
     ------
     ValueError
-        If the shapes do not broadcast, an argument is not numeric, or ``threads`` is not allowed.
+        If the shapes do not broadcast, an argument is not numeric, ``out`` cannot be filled, or ``threads`` is
+        not allowed.
 
     Notes
     -----
     Objective function of P. Jäckel, "Let's be rational", *Wilmott* (2015).
     """
     columns = read_columns(VOL_NAMES, (price, forward, strike, time_to_expiry, right, discount_factor))
-    volatility = np.empty(columns.size)
+    volatility = column_for(out, columns)
     run(lambda inputs, first: implied_vol_many(*inputs, volatility, first), columns, VOL_PLAN, threads)
-    return _shaped(volatility, columns.shape)  # type: ignore[no-any-return]
+    return shaped(volatility, columns.shape) if out is None else out
 
 
 def black_greeks(
@@ -175,6 +184,7 @@ def black_greeks(
     basis: ArrayLike = 0.0,
     rate: ArrayLike = 0.0,
     dividend_yield: ArrayLike = 0.0,
+    out: BlackGreeks | None = None,
     threads: int | None = None,
 ) -> BlackGreeks:
     """Price and nine greeks of European options, per 1.00 and per year. [currency per unit]
@@ -189,6 +199,8 @@ def black_greeks(
         As for :func:`black_price`.
     rate, dividend_yield
         r and q, continuously compounded. [per year]
+    out
+        What an earlier call for as many options returned, to be filled and returned again.
     threads
         As for :func:`black_price`.
 
@@ -202,7 +214,8 @@ def black_greeks(
     Raises
     ------
     ValueError
-        If the shapes do not broadcast, an argument is not numeric, or ``threads`` is not allowed.
+        If the shapes do not broadcast, an argument is not numeric, ``out`` cannot be filled, or ``threads`` is
+        not allowed.
 
     Notes
     -----
@@ -210,9 +223,9 @@ def black_greeks(
     """
     values = (spot, strike, time_to_expiry, volatility, right, basis, rate, dividend_yield)
     columns = read_columns(GREEKS_NAMES, values)
-    greeks = np.empty((GREEK_COUNT, columns.size))
+    greeks = greek_table_for(out, columns)
     run(lambda inputs, first: black_greeks_many(*inputs, greeks, first), columns, GREEKS_PLAN, threads)
-    return BlackGreeks._make(_rows(greeks, columns.shape))
+    return greeks_in(greeks, columns.shape) if out is None else out
 
 
 def attribute_legs(
@@ -234,6 +247,7 @@ def attribute_legs(
     steps: int = 16,
     detail: bool = False,
     price_tick: ArrayLike = 0.0,
+    out: LegEffects | None = None,
     threads: int | None = None,
 ) -> LegEffects:
     """Split each leg's price change into spot, vol, time-decay and spread effects. [currency per unit]
@@ -264,6 +278,8 @@ def attribute_legs(
     price_tick
         A price whose time value is under half a tick, or that a vol point moves by less than a tick,
         determines no volatility. 0 turns the rule off. [currency per unit]
+    out
+        As for :func:`black_greeks`; with detail if, and only if, that is wanted.
     threads
         As for :func:`black_price`.
 
@@ -281,7 +297,7 @@ def attribute_legs(
     ------
     ValueError
         If ``method``, ``order``, ``steps`` or ``threads`` is not one of the allowed, shapes do not
-        broadcast, or an argument is not numeric.
+        broadcast, an argument is not numeric, or ``out`` cannot be filled.
 
     Notes
     -----
@@ -293,11 +309,8 @@ def attribute_legs(
         *(basis0, basis1, rate, dividend_yield, price_tick),
     )
     columns = read_columns(LEGS_NAMES, values)
-    shape = columns.shape
-    table = _attribute(columns, choices, empty_leg_table(columns.size, detail=detail), threads)
-    codes = (_shaped(table.status, shape), _shaped(table.flags, shape))
-    parts = LegDetail._make(_rows(table.detail, shape)) if detail else None
-    return LegEffects._make((*_rows(table.effects, shape), *codes, parts))
+    table = _attribute(columns, choices, leg_table_for(out, columns, detail=detail), threads)
+    return legs_in(table, columns.shape, detail=detail) if out is None else out
 
 
 def attribute_columns(
@@ -320,8 +333,7 @@ def attribute_columns(
     method, order, steps, detail, threads
         As for :func:`attribute_legs`.
     out
-        Tables to fill, from :func:`empty_leg_table`; None makes new ones. Filling the same tables again
-        and again saves the time in which the system hands out fresh memory.
+        Tables to fill, from :func:`empty_leg_table`; None makes new ones.
 
     Returns
     -------
@@ -334,25 +346,15 @@ def attribute_columns(
         If an option is not one of the allowed, or lengths do not agree.
     """
     choices = read_choices(method, order, steps)
-    if isinstance(columns, LegInputs):
-        size = columns.right.size
-        read = Columns((size,), size, [locked(column) for column in columns])
+    lengths = {column.shape for column in columns}
+    if len(columns) != len(LEGS_NAMES) or len(lengths) != 1:
+        raise ValueError(f"columns: must be {len(LEGS_NAMES)} of one length, received {len(columns)}: {lengths}")
+    read = columns_of(columns)
+    if out is None:
+        out = empty_leg_table(read.size, detail=detail)
     else:
-        read = columns_of(columns)
-    lengths = {column.shape for column in read.ready if column is not None}
-    if len(read.ready) != len(LEGS_NAMES) or lengths != {read.shape}:
-        raise ValueError(f"columns: must be {len(LEGS_NAMES)} of one length, received {len(read.ready)}: {lengths}")
-    table = empty_leg_table(read.size, detail=detail) if out is None else out
-    shapes = [(EFFECT_ROWS, read.size), (DETAIL_ROWS, read.size if detail else 0), (read.size,), (read.size,)]
-    if [part.shape for part in table] != shapes:
-        raise ValueError(f"out: must be empty_leg_table({read.size}, detail={detail})")
-    return _attribute(read, choices, table, threads)
-
-
-def empty_leg_table(size: int, *, detail: bool) -> LegTable:
-    """Return tables for ``size`` legs to be filled by :func:`attribute_columns`."""
-    status, flags = np.empty((2, size), np.int64)
-    return LegTable(np.empty((EFFECT_ROWS, size)), np.empty((DETAIL_ROWS, size if detail else 0)), status, flags)
+        check_leg_table(out, read, detail=detail)
+    return _attribute(read, choices, out, threads)
 
 
 _Choices = tuple[int, tuple[int, ...], int]

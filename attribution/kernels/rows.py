@@ -11,7 +11,8 @@ import numpy as np
 
 from attribution.kernels._columns import FLOAT, locked
 from attribution.kernels._jit import entry_point
-from attribution.kernels.arrays import LEGS_NAMES, attribute_columns, empty_leg_table, read_choices
+from attribution.kernels._targets import empty_leg_table
+from attribution.kernels.arrays import LEGS_NAMES, attribute_columns, read_choices
 from attribution.kernels.block import LegInputs
 from attribution.kernels.decompose import attribute_many
 from attribution.kernels.results import LegRow, LegTable

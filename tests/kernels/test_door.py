@@ -1,6 +1,5 @@
 """Any numbers in, arrays of the broadcast shape out, and nothing copied that need not be."""
 
-import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -19,6 +18,8 @@ from attribution.kernels import (
     rows,
 )
 from attribution.kernels.block import LegInputs
+from attribution.kernels.greek_blocks import GREEK_COUNT
+from tests.kernels.memory import extra_memory
 
 MANY = 50_001
 LEG = (1, 100.0, 101.0, 4.0, 0.1, 102.0, 4.5, 0.09)
@@ -151,19 +152,6 @@ def test_a_wrong_method_is_named(method):
 # Memory
 
 
-def extra_memory(call):
-    """Most memory in use during the call, beyond its results. [bytes]"""
-    call()
-    tracemalloc.start()
-    try:
-        results = call()
-        held, most = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    del results
-    return most - held
-
-
 LARGE = 500_000
 MEGABYTE = 1e6
 
@@ -212,7 +200,7 @@ def test_a_kernel_leaves_the_rest_of_a_result_alone():
     """Others may be writing there: chunks of one result are filled side by side."""
     count, first, size = 100, 7, 120
     columns = [_columns.locked(column) for column in np.full((13, count), 1.0)]
-    price, vol, greeks = np.full(size, -7.0), np.full(size, -7.0), np.full((arrays.GREEK_COUNT, size), -7.0)
+    price, vol, greeks = np.full(size, -7.0), np.full(size, -7.0), np.full((GREEK_COUNT, size), -7.0)
     arrays.black_price_many(*columns[:6], price, first)
     arrays.implied_vol_many(*columns[:6], vol, first)
     arrays.black_greeks_many(*columns[:8], greeks, first)
@@ -262,7 +250,7 @@ def test_tables_can_be_filled_again():
     arrays.attribute_columns(table, out=out, detail=True)
     assert not np.array_equal(first, out.effects)
     for wrong in ({"detail": False}, {"detail": True, "columns": table[:, :39].copy()}):
-        with pytest.raises(ValueError, match="out: must be empty_leg_table"):
+        with pytest.raises(ValueError, match=r"out\.\w+: must have the result's shape"):
             arrays.attribute_columns(**({"columns": table} | wrong), out=out)
 
 
