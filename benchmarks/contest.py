@@ -75,7 +75,7 @@ class Measurement:
 
     @property
     def is_ours(self) -> bool:
-        """Whether this is what the others are compared with."""
+        """Whether this is a call of ours; the first of these is what the others are compared with."""
         return self.library.startswith("attribution")
 
 
@@ -122,7 +122,7 @@ def errors_and_failures(
 
 
 def race(contestants: Sequence[Contestant], sample: Sample, rounds: int, group: str) -> list[Measurement]:
-    """Time the contestants in turn, round after round; the first of them is ours."""
+    """Time the contestants in turn, round after round; the first of them is ours, and what all are compared with."""
     samples = [sample.head(contestant.rows) for contestant in contestants]
     calls = [contestant.prepare(part) for contestant, part in zip(contestants, samples, strict=True)]
     results = [contestant.read(call()) for contestant, call in zip(contestants, calls, strict=True)]

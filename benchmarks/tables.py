@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import statistics
 from collections.abc import Sequence
@@ -68,15 +69,15 @@ def _lines(results: dict[str, Any]) -> list[Measurement]:
     return [Measurement(**line) for group in groups for line in group.get("measurements", ())]
 
 
-def _ours(lines: Sequence[Measurement]) -> Measurement:
-    """Ours as one line: it was timed beside every peer, so take the median of those."""
-    mine = [line for line in lines if line.is_ours]
-    cost = statistics.median(line.nanoseconds for line in mine)
-    first = mine[0]
-    return Measurement(
-        first.group, first.task, first.set, first.library, first.options, first.known, cost, cost,
-        first.median_error, first.max_error, first.failures,
-    )  # fmt: skip
+def _ours(lines: Sequence[Measurement]) -> list[Measurement]:
+    """Ours, one line per call, compared with the first: timed beside every peer, so take the medians of those."""
+    libraries = dict.fromkeys(line.library for line in lines if line.is_ours)
+    calls = [[line for line in lines if line.library == library] for library in libraries]
+    costs = [statistics.median(line.nanoseconds for line in call) for call in calls]
+    return [
+        dataclasses.replace(call[0], nanoseconds=cost, ours_nanoseconds=costs[0])
+        for call, cost in zip(calls, costs, strict=True)
+    ]
 
 
 def _peers(lines: Sequence[Measurement]) -> list[Measurement]:
@@ -104,7 +105,7 @@ def contest_tables(results: dict[str, Any]) -> list[Table]:
                     _error(line.max_error),
                     f"{line.failures:,}",
                 ]
-                for line in [_ours(lines), *_peers(lines)]
+                for line in [*_ours(lines), *_peers(lines)]
             ]
             tables.append(Table(f"{TITLES[task]} · set {name} ({SETS[name]})", headers, rows))
     return tables
@@ -142,7 +143,7 @@ def _readme_table(task: str, lines: Sequence[Measurement]) -> Table:
     sets = TASKS[task]
     by_set = {name: [line for line in lines if line.set == name] for name in sets}
     shown = {
-        name: {line.library: line for line in [_ours(rows), *_peers(rows)]} for name, rows in by_set.items() if rows
+        name: {line.library: line for line in [*_ours(rows), *_peers(rows)]} for name, rows in by_set.items() if rows
     }
     base = shown[sets[0]]
     rows = []

@@ -20,6 +20,7 @@ from attribution.kernels.normal import INV_SQRT_2PI, MILLS_LOWEST, mills_pair
 
 __all__ = [
     "GREEK_COUNT",
+    "GREEK_COUNT_WITHOUT_DECAY",
     "WEIGHT",
     "WORK_ROWS",
     "State",
@@ -30,6 +31,8 @@ __all__ = [
 
 GREEK_COUNT = 10
 """Rows that :func:`black_greeks_many` fills, in the order of :class:`Greeks` without the last."""
+GREEK_COUNT_WITHOUT_DECAY = GREEK_COUNT - 2
+"""Rows without those of the greeks that pass with time, charm and veta."""
 WORK_ROWS = 13
 LARGEST_EXPONENT = 700.0
 
@@ -150,25 +153,25 @@ def _first_greeks(state: State, work: Floats, price: Floats, delta: Floats, gamm
 
 
 @stage
-def _cross_greeks(state: State, work: Floats, vanna: Floats, volga: Floats, charm: Floats, veta: Floats) -> None:
-    for j in range(vanna.size):
-        g = combine(
-            measures_at(work, j), state.time_to_expiry[j], state.right[j], state.rate[j], state.dividend_yield[j]
-        )
-        vanna[j] = g.vanna
-        volga[j] = g.volga
-        charm[j] = g.charm
-        veta[j] = g.veta
-
-
-@stage
-def _slow_greeks(state: State, work: Floats, theta: Floats, rho: Floats) -> None:
+def _second_greeks(state: State, work: Floats, theta: Floats, rho: Floats, vanna: Floats, volga: Floats) -> None:
     for j in range(theta.size):
         g = combine(
             measures_at(work, j), state.time_to_expiry[j], state.right[j], state.rate[j], state.dividend_yield[j]
         )
         theta[j] = g.theta
         rho[j] = g.rho
+        vanna[j] = g.vanna
+        volga[j] = g.volga
+
+
+@stage
+def _decay_of_greeks(state: State, work: Floats, charm: Floats, veta: Floats) -> None:
+    for j in range(charm.size):
+        g = combine(
+            measures_at(work, j), state.time_to_expiry[j], state.right[j], state.rate[j], state.dividend_yield[j]
+        )
+        charm[j] = g.charm
+        veta[j] = g.veta
 
 
 @stage
@@ -189,7 +192,9 @@ def _repair(state: State, work: Floats, greeks: Floats, start: int) -> None:
             i = start + j
             greeks[0, i], greeks[1, i], greeks[2, i], greeks[3, i] = g.price, g.delta, g.gamma, g.vega
             greeks[4, i], greeks[5, i] = g.theta, g.rho
-            greeks[6, i], greeks[7, i], greeks[8, i], greeks[9, i] = g.vanna, g.volga, g.charm, g.veta
+            greeks[6, i], greeks[7, i] = g.vanna, g.volga
+            if len(greeks) == GREEK_COUNT:
+                greeks[8, i], greeks[9, i] = g.charm, g.veta
 
 
 @sequence
@@ -197,8 +202,9 @@ def _greeks_block(state: State, greeks: Floats, start: int, work: Floats) -> Non
     b = slice(start, start + state.spot.size)
     left = fill_measures(state, work)
     _first_greeks(state, work, greeks[0, b], greeks[1, b], greeks[2, b], greeks[3, b])
-    _slow_greeks(state, work, greeks[4, b], greeks[5, b])
-    _cross_greeks(state, work, greeks[6, b], greeks[7, b], greeks[8, b], greeks[9, b])
+    _second_greeks(state, work, greeks[4, b], greeks[5, b], greeks[6, b], greeks[7, b])
+    if len(greeks) == GREEK_COUNT:
+        _decay_of_greeks(state, work, greeks[8, b], greeks[9, b])
     if left > 0:
         _repair(state, work, greeks, start)
 
@@ -216,7 +222,10 @@ def black_greeks_many(
     greeks: Floats,
     first: int,
 ) -> None:
-    """Fill the rows of ``greeks``, from element ``first`` on, in the order of :class:`Greeks` without the last."""
+    """Fill the rows of ``greeks``, from element ``first`` on, in the order of :class:`Greeks` without the last.
+
+    A table of GREEK_COUNT_WITHOUT_DECAY rows is filled with so many.
+    """
     size = spot.size
     scratch = np.empty((WORK_ROWS + 8 + GREEK_COUNT, min(LANES, padded(size))))
     work, last, table = scratch[:WORK_ROWS], scratch[WORK_ROWS:], scratch[WORK_ROWS + 8 :]
@@ -232,7 +241,7 @@ def black_greeks_many(
             part(dividend_yield, start, last[7]),
         )
         whole = size - start >= LANES
-        _greeks_block(state, greeks if whole else table, first + start if whole else 0, work)
+        _greeks_block(state, greeks if whole else table[: len(greeks)], first + start if whole else 0, work)
         if not whole:
-            for row in range(GREEK_COUNT):
+            for row in range(len(greeks)):
                 copy(table[row], greeks[row, first + start : first + size])

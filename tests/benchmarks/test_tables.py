@@ -59,6 +59,15 @@ def test_ours_comes_first_with_ratios_from_the_same_process(results):
     assert table.rows[2][-1] == "3"
 
 
+def test_other_calls_of_ours_follow_and_are_compared_with_the_first(results):
+    for group, cost in (("fast", 3.0), ("slow", 4.0)):
+        results["groups"][group]["measurements"].append(line("attribution.black_price, out=", cost, 4.0, group))
+    (table,) = contest_tables(results)
+    assert [row[0] for row in table.rows[:3]] == ["attribution.black_price", "attribution.black_price, out=", "quick"]
+    assert table.rows[1][3:5] == ["3.50", "0.8"]
+    assert "| attribution.black_price, out= |" in readme_region(results)
+
+
 def test_the_readme_says_what_is_missing_and_where_it_was_measured(results):
     region = readme_region(results)
     assert "gone: not installable beside us: no match." in region

@@ -8,11 +8,13 @@ from attribution.kernels import (
     BlackGreeks,
     LegDetail,
     LegEffects,
+    _columns,
     attribute_legs,
     black_greeks,
     black_price,
     implied_vol,
 )
+from attribution.kernels.greek_blocks import GREEK_COUNT_WITHOUT_DECAY, black_greeks_many
 from tests.kernels.memory import extra_memory
 
 SIZES = [0, 1, 5, 1_024, 1_025, 40_003]
@@ -229,3 +231,13 @@ def test_neighbours_in_one_table_are_apart():
     forward, time, vol, strike, right, room = table
     black_price(forward, strike, time, vol, right, out=room)
     assert same_bits(room, prices((3_000,)))
+
+
+@pytest.mark.parametrize("size", [5, 512, 3_001])
+def test_the_kernel_leaves_out_rows_that_there_is_no_room_for(size):
+    same, forward, time, vol = market((size,))
+    columns = [_columns.locked(column) for column in (forward, same["strike"], time, vol, same["right"])]
+    columns += [_columns.locked(np.full(size, rate)) for rate in (0.0, 0.02, 0.0)]
+    table = np.empty((GREEK_COUNT_WITHOUT_DECAY, size))
+    black_greeks_many(*columns, table, 0)
+    assert same_bits(table, np.stack(greeks((size,))[:GREEK_COUNT_WITHOUT_DECAY]))
