@@ -3,10 +3,10 @@
     python benchmarks/derive_constants.py           # compare with the file in the tree
     python benchmarks/derive_constants.py --write   # replace it
 
-The Mills ratio, exponential and logarithm are Chebyshev series in 60-digit arithmetic, cut and rewritten
-in powers: deterministic to the last bit. The two seeds of the implied vol are least-squares rational fits
-by numpy and may differ in their last digits between machines; they only start an iteration.
-Needs mpmath and scipy. Takes about a minute.
+Exponential and logarithm are Chebyshev series, cut and rewritten in powers, and the Mills ratio a least-squares
+rational fit, in 60-digit arithmetic: deterministic to the last bit. The two seeds of the implied vol are
+least-squares rational fits by numpy and may differ in their last digits between machines; they only start an
+iteration. Needs mpmath and scipy. Takes about a minute.
 """
 
 from __future__ import annotations
@@ -23,9 +23,12 @@ from scipy.special import erfcx
 
 CONSTANTS = Path(__file__).resolve().parents[1] / "attribution" / "kernels" / "_constants.py"
 
-SHIFT = 5.5
-LOWEST = 1.25
-MILLS_DEGREE = 26
+SHIFT = 1.3125
+LOWEST = -1.25
+MILLS_DEGREE = 11
+MILLS_MIDDLE = 4
+MILLS_NODES = 80
+MILLS_ROUNDS = 5
 EXP_DEGREE = 10
 ATANH_DEGREE = 8
 LOG1P_DEGREE = 8
@@ -64,23 +67,69 @@ def chebyshev(f: Callable[[mp.mpf], mp.mpf], low: mp.mpf, high: mp.mpf, degree: 
     return powers
 
 
-def mills_over_w(z: mp.mpf) -> mp.mpf:
-    """M(v)/w, where w = 1/(v + 5.5) and z = 1 − 8.5 w."""
-    w = (1 - z) / (2 * (mp.mpf(SHIFT) - mp.mpf(LOWEST)))
-    v = 1 / w - mp.mpf(SHIFT)
+def mills(v: mp.mpf) -> mp.mpf:
+    """M(v), the Mills ratio."""
     if v < 40:
-        return mp.sqrt(mp.pi / 2) * mp.exp(v * v / 2) * mp.erfc(v / mp.sqrt(2)) / w
-    return mp.fsum((-1) ** j * mp.fac2(2 * j - 1) / v ** (2 * j + 1) for j in range(26)) / w
+        return mp.sqrt(mp.pi / 2) * mp.exp(v * v / 2) * mp.erfc(v / mp.sqrt(2))
+    return mp.fsum((-1) ** j * mp.fac2(2 * j - 1) / v ** (2 * j + 1) for j in range(26))
 
 
-def mills_slope(z: mp.mpf) -> mp.mpf:
-    """The derivative by z of (1 − z) M(v)/w, that is of M up to a constant."""
-    w = (1 - z) / (2 * (mp.mpf(SHIFT) - mp.mpf(LOWEST)))
-    v = 1 / w - mp.mpf(SHIFT)
-    mills = mills_over_w(z) * w
-    # ∂M/∂v = vM − 1, and ∂v/∂z = 1/(w² · 8.5); for large v that difference cancels.
-    slope = v * mills - 1 if v < 40 else -mp.fsum((-1) ** j * mp.fac2(2 * j + 1) / v ** (2 * j + 2) for j in range(25))
-    return slope / w**2
+def mills_slope(v: mp.mpf) -> mp.mpf:
+    """M′(v) = vM − 1, which for large v cancels."""
+    if v < 40:
+        return v * mills(v) - 1
+    return -mp.fsum((-1) ** j * mp.fac2(2 * j + 1) / v ** (2 * j + 2) for j in range(25))
+
+
+def fit_mills() -> tuple[list[mp.mpf], list[mp.mpf]]:
+    """Polynomials p and q of x = v + SHIFT such that M(v) = 1/(x + p/q), for x from 0 to ∞.
+
+    Least squares of the relative error of M at Chebyshev nodes of y = (x − 4)/(x + 4). What is linear in the unknowns
+    is q times that error; dividing by the q of the round before makes it the error itself.
+    """
+    nodes = [mp.cos(mp.pi * (j + mp.mpf(1) / 2) / MILLS_NODES) for j in range(MILLS_NODES)]
+    x = [MILLS_MIDDLE * (1 + y) / (1 - y) for y in nodes]
+    size = [mills(point - SHIFT) for point in x]
+    rest = [1 / m - point for m, point in zip(size, x, strict=True)]
+    basis = [[mp.chebyt(k, y) for k in range(MILLS_DEGREE + 1)] for y in nodes]
+    under = [mp.mpf(1)] * MILLS_NODES
+    for _ in range(MILLS_ROUNDS):
+        weight = [m / q for m, q in zip(size, under, strict=True)]
+        system = [
+            [w * t for t in row] + [-w * r * t for t in row[1:]] for w, r, row in zip(weight, rest, basis, strict=True)
+        ]
+        target = [w * r for w, r in zip(weight, rest, strict=True)]
+        found = list(mp.qr_solve(mp.matrix(system), mp.matrix(target))[0])
+        p, q = found[: MILLS_DEGREE + 1], [mp.mpf(1), *found[MILLS_DEGREE + 1 :]]
+        under = [mp.fdot(q, row) for row in basis]
+    p, q = in_powers(p), in_powers(q)
+    return [c / q[0] for c in p], [c / q[0] for c in q]
+
+
+def times(a: list[mp.mpf], b: list[mp.mpf]) -> list[mp.mpf]:
+    """Multiply two polynomials."""
+    product = [mp.mpf(0)] * (len(a) + len(b) - 1)
+    for i, c in enumerate(a):
+        for j, d in enumerate(b):
+            product[i + j] += c * d
+    return product
+
+
+def in_powers(series: list[mp.mpf]) -> list[mp.mpf]:
+    """Powers of x in (x + 4)^n Σ cᵢ Tᵢ(y), y = (x − 4)/(x + 4), n being the last i."""
+    over, under = [-mp.mpf(MILLS_MIDDLE), mp.mpf(1)], [mp.mpf(MILLS_MIDDLE), mp.mpf(1)]
+    # Tᵢ(y) (x + 4)^i: the rule T₊ = 2y T − T₋, without its denominators.
+    terms = [[mp.mpf(1)], over]
+    while len(terms) < len(series):
+        twice, before = times(over, terms[-1]), times(times(under, under), terms[-2])
+        terms.append([2 * a - b for a, b in zip(twice, before, strict=True)])
+    powers = [mp.mpf(0)] * len(series)
+    for i, c in enumerate(series):
+        term = terms[i]
+        while len(term) < len(series):
+            term = times(term, under)
+        powers = [total + c * a for total, a in zip(powers, term, strict=True)]
+    return powers
 
 
 def exp_tail(r: mp.mpf) -> mp.mpf:
@@ -171,27 +220,26 @@ def fit_lognormal(u: Floats, logs: Floats) -> tuple[Floats, Floats]:
 
 HEADER = '''"""Polynomial constants of the kernels. Written by ``benchmarks/derive_constants.py``; do not edit by hand.
 
-Each tuple runs from the constant term upwards. The Mills ratio, exponential and logarithm are Chebyshev
-series in 60-digit arithmetic, cut where the rest is under the rounding of a double, and rewritten in
-powers. The two seeds are least-squares rational fits: they only start an iteration, so 3e-6 is enough.
+Each tuple runs from the constant term upwards. Exponential and logarithm are Chebyshev series in 60-digit
+arithmetic, cut where the rest is under the rounding of a double, and rewritten in powers; the Mills ratio is
+a least-squares rational fit in as many digits. The two seeds are such fits in doubles: they only start an
+iteration, so 3e-6 is enough.
 """
 
 from __future__ import annotations
 
-MILLS_SHIFT = 5.5
-"""k in w = 1/(v + k)."""
-MILLS_SCALE = 8.5
-"""2 (k − 1.25): z = 1 − 8.5 w runs over [−1, 1] as v runs over [−1.25, ∞]."""
+MILLS_SHIFT = 1.3125
+"""k in x = v + k: a little beyond where the fit begins to be used, since at its very end the slope is worst."""
 '''
 
 
 def series() -> dict[str, tuple[str, list[float]]]:
-    """Derive the constants that are Chebyshev series: the same to the last bit wherever it is done."""
-    mills = chebyshev(mills_over_w, mp.mpf(-1), mp.mpf(1), MILLS_DEGREE)
+    """Derive the constants that are found in 60 digits: the same to the last bit wherever it is done."""
+    over, under = fit_mills()
     half = mp.log(2) / 2 * mp.mpf("1.001")
     constants = {
-        "MILLS_EVEN": ("Even powers of z in M(v)/w.", mills[0::2]),
-        "MILLS_ODD": ("Odd powers of z in M(v)/w.", mills[1::2]),
+        "MILLS_NUMERATOR": ("p(x) in M(v) = 1/(x + p/q).", over),
+        "MILLS_DENOMINATOR": ("q(x), see MILLS_NUMERATOR.", under),
         "EXP_TAIL": ("(e^r − 1 − r)/r² on |r| ≤ ½ ln 2.", chebyshev(exp_tail, -half, half, EXP_DEGREE, nodes=64)),
         "ATANH_TAIL": (
             "(atanh z − z)/z³ in powers of z², on z² ≤ 0.0405.",
@@ -206,7 +254,7 @@ def series() -> dict[str, tuple[str, list[float]]]:
 
 
 def series_errors(constants: dict[str, tuple[str, list[float]]]) -> dict[str, float]:
-    """Return the largest relative error of each function that is made of the series, in exact arithmetic."""
+    """Return the largest relative error of each function that is made of the constants, in exact arithmetic."""
 
     def value(name: str, x: mp.mpf) -> mp.mpf:
         return mp.fsum(mp.mpf(c) * x**i for i, c in enumerate(constants[name][1]))
@@ -215,13 +263,19 @@ def series_errors(constants: dict[str, tuple[str, list[float]]]) -> dict[str, fl
         points = [mp.mpf(low) + (mp.mpf(high) - mp.mpf(low)) * i / 300 + mp.mpf("1e-9") for i in range(300)]
         return float(max(abs(approximation(x) / exact(x) - 1) for x in points))
 
-    def mills(z: mp.mpf) -> mp.mpf:
-        return value("MILLS_EVEN", z * z) + z * value("MILLS_ODD", z * z)
+    def fitted(v: mp.mpf) -> mp.mpf:
+        x = v + mp.mpf(SHIFT)
+        return 1 / (x + value("MILLS_NUMERATOR", x) / value("MILLS_DENOMINATOR", x))
 
+    def seen_from_far(f: Function) -> Function:
+        """The same as a function of w = 1/(v + 5): equal steps of w are small ones of v where v is small."""
+        return lambda w: f(1 / w - 5)
+
+    lowest, highest = 1e-3, 1 / (LOWEST + 5) - 1e-8
     half = float(mp.log(2) / 2)
     return {
-        "M(v)": largest(mills, mills_over_w, -1.0, 1.0),
-        "M′(v)/w²": largest(lambda z: mp.diff(lambda y: (1 - y) * mills(y), z), mills_slope, -0.999, 0.999),
+        "M(v)": largest(seen_from_far(fitted), seen_from_far(mills), lowest, highest),
+        "M′(v)": largest(seen_from_far(lambda v: mp.diff(fitted, v)), seen_from_far(mills_slope), lowest, highest),
         "e^r": largest(lambda r: 1 + r + r * r * value("EXP_TAIL", r), mp.exp, -half, half),
         "atanh z": largest(lambda z: z + z**3 * value("ATANH_TAIL", z * z), mp.atanh, 0.0, 0.2),
         "ln(1 + f)": largest(lambda f: f + f * f * value("LOG1P_TAIL", f), mp.log1p, -0.25, 0.5),

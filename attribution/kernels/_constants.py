@@ -1,51 +1,47 @@
 """Polynomial constants of the kernels. Written by ``benchmarks/derive_constants.py``; do not edit by hand.
 
-Each tuple runs from the constant term upwards. The Mills ratio, exponential and logarithm are Chebyshev
-series in 60-digit arithmetic, cut where the rest is under the rounding of a double, and rewritten in
-powers. The two seeds are least-squares rational fits: they only start an iteration, so 3e-6 is enough.
+Each tuple runs from the constant term upwards. Exponential and logarithm are Chebyshev series in 60-digit
+arithmetic, cut where the rest is under the rounding of a double, and rewritten in powers; the Mills ratio is
+a least-squares rational fit in as many digits. The two seeds are such fits in doubles: they only start an
+iteration, so 3e-6 is enough.
 """
 
 from __future__ import annotations
 
-MILLS_SHIFT = 5.5
-"""k in w = 1/(v + k)."""
-MILLS_SCALE = 8.5
-"""2 (k − 1.25): z = 1 − 8.5 w runs over [−1, 1] as v runs over [−1.25, ∞]."""
+MILLS_SHIFT = 1.3125
+"""k in x = v + k: a little beyond where the fit begins to be used, since at its very end the slope is worst."""
 
-MILLS_EVEN = (
-    2.589017539035878,
-    4.223998006576597,
-    3.172671737402833,
-    0.9246981942541539,
-    0.005126042105971648,
-    -0.012592634585078227,
-    0.002661332938338853,
-    -0.000493254901139352,
-    9.709095165756275e-05,
-    -2.095184731567519e-05,
-    4.711738361767337e-06,
-    -9.86616725711058e-07,
-    1.6024105253189216e-07,
-    -1.4188233624774547e-08,
+MILLS_NUMERATOR = (
+    0.1862240884617604,
+    -0.42941892997921083,
+    -0.7371737542455646,
+    -0.5835537741880159,
+    -0.3021797765145821,
+    -0.1134416786475001,
+    -0.03212318831282415,
+    -0.006935661504139651,
+    -0.00112946839375073,
+    -0.00013364815615551004,
+    -1.0520625679152097e-05,
+    -4.316308942640676e-07,
 )
-"""Even powers of z in M(v)/w."""
+"""p(x) in M(v) = 1/(x + p/q)."""
 
-MILLS_ODD = (
-    -3.6410352155492345,
-    -4.048089165468241,
-    -1.97986635115664,
-    -0.2697993735519826,
-    0.03600192850170094,
-    -0.0023922909332914485,
-    -2.270853631670967e-05,
-    4.52535207880929e-05,
-    -1.0340303186904166e-05,
-    1.2986624927279279e-06,
-    3.972219160780297e-08,
-    -5.687678628816333e-08,
-    8.862154869547513e-09,
+MILLS_DENOMINATOR = (
+    1.0,
+    1.5652246989044658,
+    1.338053553553784,
+    0.7843090358275446,
+    0.34183956629572587,
+    0.11471473126282443,
+    0.030024627122110837,
+    0.00611447204249553,
+    0.0009513758607582677,
+    0.00010845414330839795,
+    8.266276047925433e-06,
+    3.288616337249733e-07,
 )
-"""Odd powers of z in M(v)/w."""
+"""q(x), see MILLS_NUMERATOR."""
 
 EXP_TAIL = (
     0.5,
@@ -86,7 +82,7 @@ LOG1P_TAIL = (
     0.10748569687371386,
     -0.048576349209482485,
 )
-"""(ln(1 + f) − f)/f² on −¼ ≤ f ≤ ½, rough."""
+"""(ln(1 + f) − f)/f² on −¼ ≤ f ≤ ½, rough: for the seed alone."""
 
 BACHELIER_NUMERATOR = (
     0.39894221341813385,

@@ -66,7 +66,7 @@ def ordinary_value(lesser: float, distance: float, total_std: float) -> tuple[fl
     Returns
     -------
     value, holds
-        ``holds`` is False left of the Mills polynomial's domain (only where s > 2.5), at 0/0, and for NaN.
+        ``holds`` is False left of where the Mills ratio is fitted (only where s > 2.5), at 0/0, and for NaN.
     """
     u = distance / total_std
     t = 0.5 * total_std
@@ -99,10 +99,10 @@ def tails(asset: float, cash: float, distance: float, total_std: float) -> tuple
     """
     s = max(total_std, SMALLEST_STD)
     u = min(distance / s, FARTHEST)
-    t = 0.5 * s
+    t = min(0.5 * s, FARTHEST)
     lesser = min(asset, cash)
     weight = lesser * (INV_SQRT_2PI * exponential(-0.5 * (u - t) * (u - t)))
-    # Left of the polynomial's domain (only where s > 2.5), the complement: Φ(v) = 1 − Φ(−v).
+    # Left of where M is fitted (only where s > 2.5), the complement: Φ(v) = 1 − Φ(−v).
     beyond = u - t < MILLS_LOWEST
     v1 = t - u if beyond else u - t
     mills, gap = mills_pair(v1, u + t, u + u if beyond else t + t)

@@ -202,7 +202,7 @@ def _householder_step(f: float, slope: float, s: float, u: float) -> float:
 def _objective(s: float, distance: float, beta: float, beta_room: float) -> tuple[float, float]:
     """Return a function that rises through 0 at the solution, and its slope.
 
-    ln(model/target) of the time value; beyond the Mills polynomial, where the time value saturates,
+    ln(model/target) of the time value; beyond where M is fitted, where the time value saturates,
     −ln(model/target) of its distance to the upper bound.
     """
     u = distance / s

@@ -1,14 +1,14 @@
 """The normal distribution through its Mills ratio, accurate in both tails.
 
-``M(v) = (1 − Φ(v)) / φ(v)`` falls smoothly from 2.8 at v = −1.25 towards 1/v. With ``w = 1/(v + 5.5)``
-it is ``w`` times a single polynomial in ``1 − 8.5 w``. Option values need *differences* of M at nearby
-points; these come from the polynomial's divided difference, gathered in the same Horner loop, so
-nothing cancels. No branch, no table, one division.
+``M(v) = (1 − Φ(v)) / φ(v)`` falls smoothly from 4.9 at v = −1.25 towards 1/v. Its reciprocal is nearly a straight
+line: with ``x = v + 1.3125`` it is ``x + p(x)/q(x)``, p and q polynomials. Option values need *differences* of M at
+nearby points; these come from the divided differences of p and q, gathered in the same Horner loops, so nothing
+cancels (docs/kernels.md §2). No branch, no table, one division.
 """
 
 from __future__ import annotations
 
-from attribution.kernels._constants import MILLS_EVEN, MILLS_ODD, MILLS_SCALE, MILLS_SHIFT
+from attribution.kernels._constants import MILLS_DENOMINATOR, MILLS_NUMERATOR, MILLS_SHIFT
 from attribution.kernels._jit import inlined
 from attribution.kernels.elementary import exponential
 
@@ -17,7 +17,9 @@ __all__ = ["INV_SQRT_2PI", "MILLS_LOWEST", "SQRT_2PI", "mills_pair", "normal_cdf
 SQRT_2PI = 2.5066282746310002
 INV_SQRT_2PI = 0.3989422804014327
 MILLS_LOWEST = -1.25
-"""The Mills polynomial holds from here to +∞; further left use 1/φ(v) − M(−v)."""
+"""The fit holds from here to +∞; further left use 1/φ(v) − M(−v)."""
+FARTHEST_TAIL = 1e3
+"""Φ is 0 long before; beyond 1e12 the polynomials overflow."""
 
 
 @inlined
@@ -35,24 +37,20 @@ def _value_and_slope(y1: float, y2: float, coefficients: tuple[float, ...]) -> t
 def mills_pair(v1: float, v2: float, distance: float) -> tuple[float, float]:
     """Return M(v1) and M(v1) − M(v2), both to full relative accuracy.
 
-    Needs v1 ≥ −1.25 and v2 ≥ v1; ``distance`` is v2 − v1 as the caller knows it without cancellation.
+    Needs v1 ≥ −1.25 and v2 ≥ v1, neither over 1e12; ``distance`` is v2 − v1 as the caller knows it without
+    cancellation.
     """
-    a1 = v1 + MILLS_SHIFT
-    a2 = v2 + MILLS_SHIFT
-    product = 1.0 / (a1 * a2)
-    w1 = a2 * product
-    w2 = a1 * product
-    z1 = 1.0 - MILLS_SCALE * w1
-    z2 = 1.0 - MILLS_SCALE * w2
-    # P(z) = E(z²) + z·O(z²): two short chains of multiplications in place of a long one.
-    y1 = z1 * z1
-    y2 = z2 * z2
-    even, even_slope = _value_and_slope(y1, y2, MILLS_EVEN)
-    odd, odd_slope = _value_and_slope(y1, y2, MILLS_ODD)
-    total = even + z1 * odd
-    slope = (even_slope + z2 * odd_slope) * (z1 + z2) + odd
-    # M(v1) − M(v2) = w1 P(z1) − w2 P(z2), with w1 − w2 = distance · product.
-    return w1 * total, distance * product * (total - MILLS_SCALE * w2 * slope)
+    x1 = v1 + MILLS_SHIFT
+    x2 = v2 + MILLS_SHIFT
+    p1, p_slope = _value_and_slope(x1, x2, MILLS_NUMERATOR)
+    q1, q_slope = _value_and_slope(x1, x2, MILLS_DENOMINATOR)
+    p2 = p1 + distance * p_slope
+    q2 = q1 + distance * q_slope
+    under1 = x1 * q1 + p1
+    under2 = x2 * q2 + p2
+    inverse = 1.0 / (under1 * under2)
+    # M(v1) − M(v2) = M(v1) M(v2) (1/M(v2) − 1/M(v1)), and of that bracket the line's part is just ``distance``.
+    return q1 * under2 * inverse, distance * inverse * (q1 * q2 + (p_slope * q1 - p1 * q_slope))
 
 
 @inlined
@@ -64,7 +62,7 @@ def normal_density(x: float) -> float:
 @inlined
 def normal_cdf(x: float) -> float:
     """Φ(x) to full relative accuracy in the lower tail, full absolute accuracy in the upper."""
-    distance = abs(x)
+    distance = min(abs(x), FARTHEST_TAIL)
     tail, _ = mills_pair(distance, distance, 0.0)
     tail = tail * normal_density(x)
     return tail if x < 0.0 else 1.0 - tail

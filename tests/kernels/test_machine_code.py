@@ -35,7 +35,8 @@ LOOPS = {
     "greeks: measure": (greek_blocks._measure, lambda: (state(), table(greek_blocks.WORK_ROWS))),
     "greeks: weigh": (greek_blocks._weigh, lambda: (state(), table(greek_blocks.WORK_ROWS))),
     "greeks: first": (greek_blocks._first_greeks, lambda: (state(), table(greek_blocks.WORK_ROWS), *rows(4))),
-    "greeks: cross": (greek_blocks._cross_greeks, lambda: (state(), table(greek_blocks.WORK_ROWS), *rows(4))),
+    "greeks: second": (greek_blocks._second_greeks, lambda: (state(), table(greek_blocks.WORK_ROWS), *rows(4))),
+    "greeks: decay": (greek_blocks._decay_of_greeks, lambda: (state(), table(greek_blocks.WORK_ROWS), *rows(2))),
     "corners: measure": (corners._measure, lambda: (table(7), *rows(8), LANES)),
     "corners: value": (corners._value, lambda: (*rows(5), LANES)),
 }
