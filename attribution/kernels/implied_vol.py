@@ -142,10 +142,12 @@ def _finish(
         r = (model - value[j]) * inverse[j]
         f = r * (1.0 + r * (-0.5 + r * (1.0 / 3.0 - 0.25 * r)))
         vol = (s + _fourth_order_step(f, g, s, u)) / root_time[j]
-        # The first term left out of the series is of the order of f⁴.
+        # The first term left out of the series is of the order of f⁴. What has to be positive goes into one number:
+        # minima take less time than comparisons, and what is NaN here makes the vol NaN.
         f2 = f * f
-        sure = (f2 * f2 * g < NEGLIGIBLE * s) & (nearest >= MILLS_LOWEST) & (logarithm[j] < SEED_LARGEST_LOG)
-        sure = sure & (value[j] > SMALLEST_VALUE) & is_positive(vol)
+        room = min(NEGLIGIBLE * s - f2 * f2 * g, value[j] - SMALLEST_VALUE)
+        room = min(room, min(nearest - MILLS_LOWEST, SEED_LARGEST_LOG - logarithm[j]))
+        sure = (room > 0.0) & is_positive(vol)
         volatility[j] = vol if sure else np.nan
         left += 0 if sure else 1
     return left
@@ -208,11 +210,11 @@ def _objective(s: float, distance: float, beta: float, beta_room: float) -> tupl
     u = distance / s
     t = 0.5 * s
     exponent = 0.5 * (u * u + t * t)
-    if u - t < MILLS_LOWEST:
-        mills, gap = mills_pair(t - u, u + t, u + u)
+    beyond = u - t < MILLS_LOWEST
+    mills, gap = mills_pair(t - u if beyond else u - t, u + t, u + u if beyond else s)
+    if beyond:
         room = mills + (mills - gap)
         return exponent - math.log(room / beta_room), 1.0 / room
-    _, gap = mills_pair(u - t, u + t, s)
     return math.log(gap / beta) - exponent, 1.0 / gap
 
 
