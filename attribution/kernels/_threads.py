@@ -9,11 +9,12 @@ no helper ever comes (all busy, or the interpreter on its way out), and no one c
 from __future__ import annotations
 
 import functools
+import itertools
 import operator
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 
@@ -73,28 +74,30 @@ def thread_count(threads: int | None, size: int, pays_from: int) -> int:
     return count
 
 
-def share_out(new_worker: Callable[[], Span], size: int, chunk: int, threads: int) -> None:
-    """Have ``size`` elements worked on, ``chunk`` at a time, by up to ``threads`` threads.
+def share_out(new_worker: Callable[[], Span], bounds: Sequence[int], threads: int) -> None:
+    """Have chunk after chunk worked on by up to ``threads`` threads.
 
     Parameters
     ----------
     new_worker
         Called once in each thread that takes part; may make room for that thread's intermediate results.
+    bounds
+        The number of the first element of each chunk, and at last that beyond all.
     """
-    starts = iter(range(0, size, chunk))  # under the interpreter's lock each start is handed out once
+    chunks = list(itertools.pairwise(bounds))
+    waiting = iter(chunks)  # under the interpreter's lock each chunk is handed out once
 
     def work() -> None:
         span = new_worker()
-        for start in starts:
-            span(start, min(start + chunk, size))
+        for start, stop in waiting:
+            span(start, stop)
 
-    chunks = -(-size // chunk)
-    helpers = _helpers(work, min(threads, chunks) - 1)
+    helpers = _helpers(work, min(threads, len(chunks)) - 1)
     try:
         work()
     finally:
         # After an error, or a Ctrl-C, nobody begins another chunk.
-        for _ in starts:
+        for _ in waiting:
             pass
         begun = [helper for helper in helpers if not helper.cancel()]
         wait(begun)

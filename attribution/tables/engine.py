@@ -110,7 +110,7 @@ def explain_book(
 
         return work
 
-    share_out(new_worker, len(spans), 1, min(count, max(len(spans), 1)))
+    share_out(new_worker, range(len(spans) + 1), min(count, max(len(spans), 1)))
     places = np.flatnonzero(odd)
     for start in range(0, places.size, SINGLES):
         singles = places[start : start + SINGLES]

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from attribution.kernels import _threads, arrays, attribute_legs, black_greeks, black_price, implied_vol
+from attribution.kernels import _run, _threads, arrays, attribute_legs, black_greeks, black_price, implied_vol
 from attribution.kernels._columns import SMALL
+from attribution.kernels.lanes import LANES
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SIZES = [SMALL + 1, 4_096, 20_011, 70_001]
@@ -157,7 +158,8 @@ def test_a_daemon_thread_may_call():
 
 def spans(size, chunk, threads):
     done = []
-    _threads.share_out(lambda: lambda start, stop: done.append((start, stop)), size, chunk, threads)
+    bounds = [*range(0, size, chunk), size]
+    _threads.share_out(lambda: lambda start, stop: done.append((start, stop)), bounds, threads)
     return sorted(done)
 
 
@@ -168,16 +170,32 @@ def test_every_element_is_worked_on_once(threads):
     assert len(spans(1_000_003, 7, threads)) == 142_858
 
 
+@pytest.mark.parametrize("threads", [1, 2, 3, 16])
+@pytest.mark.parametrize("size", [1, 1_025, 3_000, 32_768, 65_537, 1_000_000])
+def test_chunks_are_whole_blocks_and_the_last_are_small(size, threads):
+    chunk = 16_384
+    bounds = _run.cut(size, chunk, threads)
+    lengths = np.diff(bounds)
+    assert (bounds[0], bounds[-1]) == (0, size)
+    assert np.all(lengths[:-1] % LANES == 0)
+    assert lengths[0] == lengths.max() <= chunk
+    if threads == 1:
+        assert len(lengths) == -(-size // chunk)
+    else:
+        assert lengths[-1] <= max(chunk // 4, LANES)
+        assert len(lengths) >= min(threads, -(-size // LANES), 4)
+
+
 def test_a_worker_may_share_out_work_itself():
     """Also when every helper is busy doing just that."""
     done = []
 
     def outer(start, _stop):
         inner = []
-        _threads.share_out(lambda: lambda first, last: inner.append(last - first), 50, 3, 4)
+        _threads.share_out(lambda: lambda first, last: inner.append(last - first), [*range(0, 50, 3), 50], 4)
         done.append((start, sum(inner)))
 
-    _threads.share_out(lambda: outer, 400, 1, 100)
+    _threads.share_out(lambda: outer, range(401), 100)
     assert sorted(done) == [(start, 50) for start in range(400)]
 
 
@@ -202,7 +220,7 @@ def test_an_error_of_a_helper_reaches_the_caller():
             raise MemoryError("no room")
 
     with pytest.raises(MemoryError, match="no room"):
-        _threads.share_out(lambda: span, 2, 1, 2)
+        _threads.share_out(lambda: span, range(3), 2)
 
 
 def test_after_an_interrupt_no_one_begins_another_chunk():
@@ -217,7 +235,7 @@ def test_after_an_interrupt_no_one_begins_another_chunk():
         broken.wait(60.0)
 
     with pytest.raises(KeyboardInterrupt):
-        _threads.share_out(lambda: span, 1_000_000, 1, 3)
+        _threads.share_out(lambda: span, range(1_000_001), 3)
     count = len(begun)
     assert count < 1_000_000
     time.sleep(0.05)
