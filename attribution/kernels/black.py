@@ -17,7 +17,7 @@ import numpy as np
 
 from attribution.kernels._jit import inlined, kernel, sequence, stage
 from attribution.kernels.elementary import exponential, exponential_inside, log_ratio
-from attribution.kernels.lanes import LANES, Floats, copy, padded, part
+from attribution.kernels.lanes import LANES, Floats, copy, padded, part, scratch_rows
 from attribution.kernels.normal import INV_SQRT_2PI, MILLS_LOWEST, mills_pair
 
 __all__ = [
@@ -207,7 +207,7 @@ def black_price_many(
     first: int,
 ) -> None:
     """Fill ``price`` from element ``first`` on with :func:`black_price_one` of each element."""
-    scratch = np.empty((9, min(LANES, padded(forward.size))))
+    scratch = scratch_rows(9, min(LANES, padded(forward.size)))
     work, last = scratch[7:], scratch[:7]
     for start in range(0, forward.size, LANES):
         f, k = part(forward, start, last[0]), part(strike, start, last[1])

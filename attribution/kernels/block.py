@@ -51,7 +51,9 @@ UNCHECKED = -1
 # Rows of ``Block.legs``.
 RIGHT, STRIKE, PRICE0, PRICE1, RATE, YIELD, TICK = range(7)
 OWN_VOL_ROW = 7
-BLOCK_ROWS = OWN_VOL_ROW + 2 + 2
+OBSERVED_ROW = OWN_VOL_ROW + 2
+WINDOW_ROW = OBSERVED_ROW + 2
+BLOCK_ROWS = WINDOW_ROW + 2 * FACTORS
 # Rows of ``Block.codes``.
 STATUS, FLAGS, CHANGED = range(3)
 
@@ -78,15 +80,15 @@ class Block(NamedTuple):
     """Scratch tables of one block of legs; the last axis counts the lanes."""
 
     legs: Floats
-    """(7, LEG_LANES): what stays the same over the window, and the two observed prices."""
+    """(7, LANES): what stays the same over the window, and the two observed prices."""
     window: Floats
-    """(4, 2, LEG_LANES): each factor at the start and at the end; the vols are those the model uses."""
+    """(4, 2, LANES): each factor at the start and at the end; the vols are those the model uses."""
     own_vol: Floats
-    """(2, LEG_LANES): the vol implied at each end; NaN where none exists."""
+    """(2, LANES): the vol implied at each end; NaN where none exists."""
     observed: Floats
-    """(2, LEG_LANES): time value of the observed price; NaN where it determines no vol."""
+    """(2, LANES): time value of the observed price; NaN where it determines no vol."""
     codes: Integers
-    """(3, LEG_LANES): status, flags, and a number whose bit f is set where factor f moved."""
+    """(3, LANES): status, flags, and a number whose bit f is set where factor f moved."""
 
 
 class Moves(NamedTuple):
@@ -102,15 +104,11 @@ class Moves(NamedTuple):
 
 
 @sequence
-def block_in(table: Floats, lanes: int) -> Block:
-    """Return the tables of a block, empty; those of two axes cut from one of BLOCK_ROWS rows."""
-    return Block(
-        table,
-        np.empty((FACTORS, 2, lanes)),
-        table[OWN_VOL_ROW:],
-        table[OWN_VOL_ROW + 2 :],
-        np.empty((3, lanes), np.int64),
-    )
+def block_in(table: Floats) -> Block:
+    """Return the tables of a block, empty; those of numbers cut from one of BLOCK_ROWS rows."""
+    width = table.shape[1]
+    window = table[WINDOW_ROW:BLOCK_ROWS].reshape(FACTORS, 2, width)
+    return Block(table, window, table[OWN_VOL_ROW:], table[OBSERVED_ROW:], np.empty((3, width), np.int64))
 
 
 @stage

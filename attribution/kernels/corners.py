@@ -74,9 +74,9 @@ class Corners(NamedTuple):
     distance: Floats
     """|ln(X/Y)|"""
     growth: Floats
-    """(4, LEG_LANES): e^(−qT) − 1 and e^(−rT) − 1 at the start, the same at the end."""
+    """(4, LANES): e^(−qT) − 1 and e^(−rT) − 1 at the start, the same at the end."""
     root_time: Floats
-    """(2, LEG_LANES): √T at the start and at the end."""
+    """(2, LANES): √T at the start and at the end."""
 
 
 @sequence

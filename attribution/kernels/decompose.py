@@ -48,7 +48,7 @@ from attribution.kernels.corners import (
     without_ends,
 )
 from attribution.kernels.implied_vol import SOLVE_ROWS
-from attribution.kernels.lanes import LEG_LANES, Floats, copy, fill, padded
+from attribution.kernels.lanes import LANES, Floats, copy, fill, padded, scratch_rows
 from attribution.kernels.readings import (
     INTERACTIONS,
     ONE_MOVED,
@@ -299,15 +299,15 @@ def attribute_many(
         (N,), filled likewise with ``LegStatus`` and ``LegFlag``.
     """
     size = inputs.right.size
-    width = min(LEG_LANES, padded(size))
-    scratch = np.empty((SCRATCH_ROWS, width))
-    block, corners = block_in(scratch, width), corners_in(scratch[BLOCK_ROWS:])
+    width = min(LANES, padded(size))
+    scratch = scratch_rows(SCRATCH_ROWS, width)
+    block, corners = block_in(scratch), corners_in(scratch[BLOCK_ROWS:])
     part = np.empty((FACTORS, 2, width if method == PATH else 0))
     effects, work, parts = scratch[EFFECTS_FROM:], scratch[WORK_FROM:], scratch[PARTS_FROM:]
     gap = parts[DETAIL_ROWS]
     wanted = _wanted(method, order, wants_detail)
-    for start in range(0, size, LEG_LANES):
-        count = min(LEG_LANES, size - start)
+    for start in range(0, size, LANES):
+        count = min(LANES, size - start)
         lanes = padded(count)
         load(inputs, start, count, block)
         special = classify(block, lanes)

@@ -15,7 +15,7 @@ from attribution.kernels._jit import inlined, kernel, sequence, stage
 from attribution.kernels.black import FARTHEST, NO_VALUE_FROM, SMALLEST, SMALLEST_STD
 from attribution.kernels.elementary import exponential_inside, log_ratio
 from attribution.kernels.greeks import Measures, combine, greeks_or_nan
-from attribution.kernels.lanes import LANES, Floats, any_differs, copy, padded, part
+from attribution.kernels.lanes import LANES, Floats, any_differs, copy, padded, part, scratch_rows
 from attribution.kernels.normal import INV_SQRT_2PI, MILLS_LOWEST, mills_pair
 
 __all__ = [
@@ -227,7 +227,7 @@ def black_greeks_many(
     A table of GREEK_COUNT_WITHOUT_DECAY rows is filled with so many.
     """
     size = spot.size
-    scratch = np.empty((WORK_ROWS + 8 + GREEK_COUNT, min(LANES, padded(size))))
+    scratch = scratch_rows(WORK_ROWS + 8 + GREEK_COUNT, min(LANES, padded(size)))
     work, last, table = scratch[:WORK_ROWS], scratch[WORK_ROWS:], scratch[WORK_ROWS + 8 :]
     for start in range(0, size, LANES):
         state = State(

@@ -30,7 +30,7 @@ from attribution.kernels.elementary import (
     polynomial,
     rough_log1p,
 )
-from attribution.kernels.lanes import LANES, Floats, copy, padded, part
+from attribution.kernels.lanes import LANES, Floats, copy, padded, part, scratch_rows
 from attribution.kernels.normal import INV_SQRT_2PI, MILLS_LOWEST, SQRT_2PI, mills_pair
 
 __all__ = ["SOLVE_ROWS", "implied_vol_many", "safe_total_std", "solve_vols", "time_value_of_price"]
@@ -328,7 +328,7 @@ def implied_vol_many(
     first: int,
 ) -> None:
     """Fill ``volatility`` from element ``first`` on; NaN where a price determines none, or inputs are out of domain."""
-    scratch = np.empty((12 + SOLVE_ROWS, min(LANES, padded(forward.size))))
+    scratch = scratch_rows(12 + SOLVE_ROWS, min(LANES, padded(forward.size)))
     work, last = scratch[7:], scratch[:7]
     for start in range(0, forward.size, LANES):
         p, f, k = part(price, start, last[0]), part(forward, start, last[1]), part(strike, start, last[2])

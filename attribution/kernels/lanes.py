@@ -17,25 +17,38 @@ from numpy.typing import NDArray
 
 from attribution.kernels._jit import inlined, stage, view
 
-__all__ = ["LANES", "LEG_LANES", "Floats", "any_differs", "copy", "fill", "padded", "part", "read_only"]
+__all__ = ["LANES", "Floats", "any_differs", "copy", "fill", "padded", "part", "read_only", "scratch_rows"]
 
 Floats = NDArray[np.float64]
 
 LANES = 512
-"""Options of a whole block: enough that filling and draining the processor's queues between two loops is
+"""Options or legs of a whole block: enough that filling and draining the processor's queues between two loops is
 small beside the loops, few enough for the cache."""
-
-LEG_LANES = 320
-"""Legs of a whole block: fewer, for they need ten times the scratch rows."""
 
 LANE_MULTIPLE = 32
 """Eight doubles to a register, four registers at a time: the widest step a compiler takes."""
+
+LINE = 8
+"""Doubles of a line of the cache."""
 
 
 @inlined
 def padded(count: int) -> int:
     """Lanes to work on for ``count`` options."""
     return (count + LANE_MULTIPLE - 1) // LANE_MULTIPLE * LANE_MULTIPLE
+
+
+@view
+def scratch_rows(rows: int, lanes: int) -> Floats:
+    """Return an empty table for blocks of ``lanes``, a line of the cache wider than that.
+
+    A row begins where a line does, or every wide load would take two; and no two rows as far apart as a power of
+    two, or the same lane of all rows would want the same few places in the cache.
+    """
+    width = lanes + LINE
+    room = np.empty(rows * width + LINE)
+    first = -(room.ctypes.data >> 3) & (LINE - 1)
+    return room[first : first + rows * width].reshape(rows, width)
 
 
 @view

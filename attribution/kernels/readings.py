@@ -1,6 +1,6 @@
 """Four readings of one set of corners: how the joint move of the factors is shared out.
 
-Each fills ``effects`` of shape (4, LEG_LANES), in the order of :class:`attribution.kernels.codes.Factor`, from
+Each fills ``effects`` of shape (4, LANES), in the order of :class:`attribution.kernels.codes.Factor`, from
 the corners named in the constant beside it (docs/kernels.md §7).
 """
 

@@ -187,7 +187,7 @@ def fill_greek_terms(
     column
         Any column of the caller's, for its type.
     work
-        (TAYLOR_ROWS, LEG_LANES), scratch.
+        (TAYLOR_ROWS, LANES), scratch.
     """
     legs, window = block.legs, block.window
     state = _start_state(block, lanes, column)

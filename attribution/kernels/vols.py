@@ -172,7 +172,7 @@ def imply_vols(block: Block, lanes: int, special: int, end_place: int, corners: 
     end_place
         The place of the window's end; that of its start is 0. Both are filled already.
     work
-        (1 + SOLVE_ROWS, LEG_LANES), scratch.
+        (1 + SOLVE_ROWS, LANES), scratch.
     """
     missing = 0
     for end in range(2):
