@@ -104,7 +104,7 @@ def test_one_number_fits_an_array_of_no_axes():
 
 
 def test_filling_needs_no_memory_for_results():
-    size = 400_000
+    size = 1_000_000
     spot, price, result = np.full(size, 101.0), np.empty(size), black_greeks(np.full(size, 101.0), 100.0, 0.1, 0.2, 1)
     for call in (
         lambda: black_price(spot, 100.0, 0.1, 0.2, 1, out=price, threads=1),
