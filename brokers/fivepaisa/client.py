@@ -82,7 +82,7 @@ class FivePaisaBroker:
     max_workers
         Calls under way at a time.
     max_age
-        Quotes older than this are not used, where 5paisa tells their time.
+        Quotes older than this are not used; where 5paisa tells no time, they are as old as the moment they were read.
     now
         The clock: a zone-aware instant.
     """
@@ -187,11 +187,15 @@ class FivePaisaBroker:
         """Marks now: the last trades of up to 50 instruments per call, and the depth of each, which an index lacks."""
         find = self._finder(wanted)
         scrips = [find(ask.instrument) for ask in wanted]
+        read_at = self._now()
         books = self._books([scrip for scrip in dict.fromkeys(scrips) if isinstance(scrip, Scrip)])
+        took = self._now() - read_at
 
         def answer(ask: QuoteOf, scrip: Scrip | Missing) -> Answer:
             book = books[scrip] if isinstance(scrip, Scrip) else scrip
-            return book if isinstance(book, Missing) else mark_of(book, ask.now, self.name, max_age=self._max_age)
+            if isinstance(book, Missing):
+                return book
+            return mark_of(book, ask.now, self.name, read_at=read_at, took=took, max_age=self._max_age)
 
         return [answer(ask, scrip) for ask, scrip in zip(wanted, scrips, strict=True)]
 

@@ -105,7 +105,7 @@ class OpenAlgoBroker:
     per_second
         Rate limit; a server allows 50 as it is shipped, 10 if its settings say nothing. [1/s]
     now
-        The clock on the wall; decides whether a session is over, and which day the books are of.
+        The clock on the wall; decides whether a session is over, which day the books are of, and which moment quotes.
     transport, timeout, retry
         See :class:`~brokers.rest.RestClient`.
     """
@@ -200,7 +200,11 @@ class OpenAlgoBroker:
             return None
 
     def quotes(self, wanted: Sequence[QuoteOf]) -> list[Answer]:
-        """Answer with the middle of bid and ask, else the last trade. The server does not tell their time."""
+        """Answer with the middle of bid and ask, else the last trade.
+
+        The server does not tell their time: they are of the moment they were read.
+        """
+        read_at = self._now()
         scrips = [_find(ask.instrument) for ask in wanted]
         names = list(dict.fromkeys((one.code, one.segment) for one in scrips if isinstance(one, Scrip)))
         parts = [tuple(names[i : i + _QUOTES_A_CALL]) for i in range(0, len(names), _QUOTES_A_CALL)]
@@ -209,7 +213,7 @@ class OpenAlgoBroker:
             for name in part:
                 found[name] = reply if isinstance(reply, Missing) else reply.get(name)
         return [
-            one if isinstance(one, Missing) else self._mark(one, found[one.code, one.segment], ask.now)
+            one if isinstance(one, Missing) else self._mark(one, found[one.code, one.segment], ask.now, read_at)
             for ask, one in zip(wanted, scrips, strict=True)
         ]
 
@@ -223,7 +227,7 @@ class OpenAlgoBroker:
                 return {}
         return {name: row for one in names for name, row in self._ask_quotes((one,)).items()}
 
-    def _mark(self, scrip: Scrip, row: Mapping[str, Any] | Missing | None, now: datetime) -> Answer:
+    def _mark(self, scrip: Scrip, row: Mapping[str, Any] | Missing | None, now: datetime, read_at: datetime) -> Answer:
         if isinstance(row, Missing):
             return row
         if row is None:
@@ -231,7 +235,7 @@ class OpenAlgoBroker:
         if row.get("error") and not row.get("data"):
             said = self._rest.redact(str(row["error"]))
             return Missing(f"of {scrip.code} it says: {said}", Why.UNKNOWN if _ABSENT.search(said) else Why.FAILED)
-        return mark_of(parse_book(row.get("data")), now, self.name)
+        return mark_of(parse_book(row.get("data")), now, self.name, read_at=read_at)
 
     def fills(self, wanted: Sequence[FillOf]) -> list[Answer]:
         """Answer with the quantity-weighted price of the day's executions of the trade's orders."""

@@ -185,11 +185,15 @@ class ShoonyaBroker:
         find = self._finder(ask.instrument for ask in wanted)
         scrips = [find(ask.instrument) for ask in wanted]
         asked = [scrip for scrip in scrips if isinstance(scrip, Scrip)]
+        read_at = self._now()
         books = dict(zip(asked, ask_all(asked, self._fetch_book, max_workers=self._max_workers), strict=True))
+        took = self._now() - read_at
 
         def answer(ask: QuoteOf, scrip: Scrip | Missing) -> Answer:
             book = books[scrip] if isinstance(scrip, Scrip) else scrip
-            return book if isinstance(book, Missing) else mark_of(book, ask.now, self.name, max_age=self._max_age)
+            if isinstance(book, Missing):
+                return book
+            return mark_of(book, ask.now, self.name, read_at=read_at, took=took, max_age=self._max_age)
 
         return [answer(ask, scrip) for ask, scrip in zip(wanted, scrips, strict=True)]
 

@@ -307,6 +307,13 @@ def test_an_old_last_trade_is_stale_but_does_not_make_the_book_old(
     assert "stale" in answer.reason
 
 
+def test_a_quote_without_a_time_marks_the_moment_it_was_read(fivepaisa: FivePaisaBroker) -> None:
+    now, before = fivepaisa.quotes([QuoteOf(CALL, NOW), QuoteOf(CALL, NOW - timedelta(days=3))])
+    assert now == Price(101.6, "5paisa", PriceKind.MARK)
+    assert isinstance(before, Missing)
+    assert "was read at 2026-11-20 16:30:00: no mark of 2026-11-17 16:30:00" in before.reason
+
+
 def test_a_depth_without_a_last_trade_will_do(vendor: FakeVendor, fivepaisa: FivePaisaBroker) -> None:
     vendor.answer(f"{API}/MarketSnapshot", told(Data=[]))
     mark, nothing = fivepaisa.quotes([QuoteOf(CALL, NOW), QuoteOf(NIFTY, NOW)])

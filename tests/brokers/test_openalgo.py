@@ -242,6 +242,16 @@ def test_an_answer_for_another_symbol_or_exchange_is_not_taken(vendor: FakeVendo
     assert isinstance(missing, Missing)
 
 
+def test_a_quote_marks_the_moment_it_was_read_and_no_other(broker: OpenAlgoBroker) -> None:
+    past = NOW - timedelta(days=1)
+    now, before, soon = broker.quotes([QuoteOf(CALL, NOW), QuoteOf(CALL, past), QuoteOf(CALL, NOW - timedelta(0, 60))])
+    assert isinstance(now, Price)
+    assert isinstance(soon, Price)
+    assert isinstance(before, Missing)
+    assert f"{NOW:%Y-%m-%d %H:%M:%S}" in before.reason
+    assert f"{past:%Y-%m-%d %H:%M:%S}" in before.reason
+
+
 def test_a_session_is_complete_once_it_is_over(vendor: FakeVendor, broker: OpenAlgoBroker) -> None:
     (found,) = broker.minute_bars([BarsOf(CALL, TUESDAY)])
     assert isinstance(found, Bars)

@@ -309,6 +309,14 @@ def test_an_answer_for_another_symbol_is_a_failure_never_a_price(vendor: FakeVen
     assert isinstance(right, Price)
 
 
+def test_a_quote_without_a_time_marks_the_moment_it_was_read(vendor: FakeVendor, shoonya: ShoonyaBroker) -> None:
+    vendor.answer(f"{API}/GetQuotes", {**QUOTES["47001"], "stat": "Ok", "token": "47001"})
+    now, before = shoonya.quotes([QuoteOf(CALL, NOW), QuoteOf(CALL, NOW - timedelta(days=3))])
+    assert now == Price(101.6, "Shoonya", PriceKind.MARK)
+    assert isinstance(before, Missing)
+    assert "was read at 2026-11-20 16:30:00: no mark of 2026-11-17 16:30:00" in before.reason
+
+
 def test_a_crossed_book_is_no_market(vendor: FakeVendor, shoonya: ShoonyaBroker) -> None:
     told = {**QUOTES["47001"], "stat": "Ok", "token": "47001", "lut": lut(NOW), "bp1": "102.00"}
     vendor.answer(f"{API}/GetQuotes", told | {"ltd": "20-11-2026", "ltt": "16:20:00"})
