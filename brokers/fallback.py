@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from attribution.errors import BrokerError
 from attribution.market.quotes import Answer, Bars, BarsOf, CloseOf, FillOf, Missing, PriceAt, QuoteOf, Why
@@ -13,6 +14,7 @@ from attribution.market.source import (
     Market,
     PriceSource,
     QuoteSource,
+    delay_of,
     merge_missing,
 )
 from brokers.base import Health
@@ -71,6 +73,11 @@ class FallbackBroker:
     def asks_in_bulk(self) -> bool:
         """Whether every member serves whole batches better than single questions."""
         return all(getattr(member, "asks_in_bulk", False) for member in self._members)
+
+    @property
+    def delay(self) -> timedelta:
+        """How late the market data of its latest member come: nobody knows beforehand who will answer."""
+        return max(map(delay_of, self._members))
 
     def __repr__(self) -> str:
         return f"FallbackBroker({', '.join(map(repr, self._members))})"

@@ -10,6 +10,7 @@ import re
 import threading
 import uuid
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -26,7 +27,7 @@ from attribution.market.quotes import (
     QuoteOf,
     Why,
 )
-from attribution.market.source import BarSource, Broker
+from attribution.market.source import BarSource, Broker, delay_of
 from attribution.symbols import format_symbol
 from brokers.base import Health
 
@@ -98,6 +99,11 @@ class RecordingBroker:
     def asks_in_bulk(self) -> bool:
         """Whether the inner broker serves whole batches better than single questions."""
         return bool(getattr(self._inner, "asks_in_bulk", False))
+
+    @property
+    def delay(self) -> timedelta:
+        """How late the inner broker's market data come."""
+        return delay_of(self._inner)
 
     def __repr__(self) -> str:
         return f"RecordingBroker({self._inner!r}, {str(self._folder)!r})"

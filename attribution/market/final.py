@@ -1,6 +1,8 @@
 """Which answers will never change any more: only those may be kept for good.
 
 ``wall`` is always the clock on the wall *before* the question was sent: what was over then, the answer has seen over.
+Of a source whose data come late (:func:`~attribution.market.source.delay_of`) it is that clock less their delay, which
+is what :func:`seen` returns.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ __all__ = [
     "close_is_final",
     "fill_is_final",
     "price_is_final",
+    "seen",
     "session_over",
     "settled_before",
 ]
@@ -35,6 +38,11 @@ SILENCE = timedelta(minutes=5)
 
 CURRENT = frozenset({PriceKind.MARK, PriceKind.LAST})
 """Prices of the instant at which they were read, whatever was asked."""
+
+
+def seen(wall: datetime, delay: timedelta) -> datetime:
+    """Return the instant up to which market data that come with a delay, asked for at ``wall``, can have seen."""
+    return wall - delay if delay else wall
 
 
 def session_over(instrument: Instrument, session: date, wall: datetime, settling: timedelta = SETTLING) -> bool:

@@ -4,13 +4,16 @@ A source answers every question of a batch in order, with a :class:`~attribution
 or a :class:`~attribution.market.quotes.Missing`. Absence is an answer, not an exception. A source that
 cannot be reached raises :class:`~attribution.errors.BrokerError`; the :class:`Market` turns that into a
 ``Missing`` that says so, and asks the next one.
+
+A source whose market data come late says so with an attribute ``delay``, a ``timedelta``: what it answers at noon is
+what others answered that much earlier, and is final that much later (:func:`delay_of`). Its fills are not meant.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from attribution.errors import BrokerError
@@ -41,6 +44,7 @@ __all__ = [
     "Market",
     "PriceSource",
     "QuoteSource",
+    "delay_of",
 ]
 
 
@@ -129,6 +133,22 @@ class BarSource(Protocol):
 @runtime_checkable
 class Broker(PriceSource, CloseSource, QuoteSource, FillSource, Protocol):
     """Somebody who can be asked everything; what it does not know it answers with ``Missing``."""
+
+
+def delay_of(source: object) -> timedelta:
+    """Return how late the market data of a source come, by its attribute ``delay``; 0 where it has none.
+
+    Raises
+    ------
+    TypeError, ValueError
+        ``delay`` is no span of time, or less than 0: what is final could not be told.
+    """
+    delay = getattr(source, "delay", timedelta(0))
+    if not isinstance(delay, timedelta):
+        raise TypeError(f"{source!r}: delay={delay!r}: a timedelta is needed, how late its market data come")
+    if delay < timedelta(0):
+        raise ValueError(f"{source!r}: delay={delay!r}: not less than 0")
+    return delay
 
 
 class GivenPrices(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -22,7 +22,7 @@ from attribution.tables.making import make_frame
 from attribution.tables.results import TradeRows
 from attribution.trade import LEG_FIELDS, OPTIONAL_FIELDS, REQUIRED_FIELDS
 
-__all__ = ["Level", "attribute_frame"]
+__all__ = ["Level", "attribute_frame", "check_keep"]
 
 Level = Literal["trade", "leg"]
 
@@ -47,6 +47,7 @@ def attribute_frame(
 
     ``wall`` counts as now for trades that are open; None: the clock on the wall.
     """
+    keep = check_keep(keep, level, detail=model.detail)
     source = read_trades(frame, columns, keep, level)
     book = read_book(source, model.clock)
     wall = wall or datetime.now(UTC)
@@ -62,6 +63,29 @@ def attribute_frame(
         raise_on_missing=raise_on_missing,
         wall=wall,
     )
+
+
+def check_keep(keep: object, level: Level, *, detail: bool, tell_row: bool = False) -> tuple[str, ...]:
+    """Return the names of the columns to keep; whether the trades have them is for :func:`read_trades` to tell.
+
+    ``tell_row``: whether the results have the column ``row``.
+
+    Raises
+    ------
+    ValueError
+        It is no list of names, names one twice, or names one that the results have themselves: which of the two the
+        column would then hold, nobody could tell.
+    """
+    if isinstance(keep, str | bytes) or not isinstance(keep, Iterable):
+        raise ValueError(f"keep={keep!r}: must be a list of names of columns")
+    names = tuple(keep)
+    own = {*(LegRows if level == "leg" else TradeRows).names(detail=bool(detail)), *(("row",) if tell_row else ())}
+    for place, name in enumerate(names):
+        if name in own:
+            raise ValueError(f"keep={name!r}: the results have a column of that name; rename that of the trades")
+        if name in names[:place]:
+            raise ValueError(f"keep={list(names)!r}: names {name!r} twice; name each once")
+    return names
 
 
 def read_trades(frame: NativeFrame, columns: Mapping[str, str] | None, keep: Sequence[str], level: Level) -> TradeFrame:

@@ -17,7 +17,7 @@ from attribution.market.remembered import RememberedMarket, remembered
 from attribution.market.source import Market
 from attribution.model import Model
 from attribution.parts import closed_by_keys
-from attribution.tables.api import Level, explain_looks, read_trades
+from attribution.tables.api import Level, check_keep, explain_looks, read_trades
 from attribution.tables.book import Book, read_book
 from attribution.tables.engine import Looks
 from attribution.tables.frames import NativeFrame
@@ -44,6 +44,7 @@ def attribute_frame_daily(
     raise_on_missing: bool,
 ) -> NativeFrame:
     """Explain every session of every trade of a frame; see :func:`attribution.attribute_daily`."""
+    keep = check_keep(keep, level, detail=model.detail, tell_row=True)
     book = read_book(read_trades(frame, columns, keep, level), model.clock)
     wall = datetime.now(UTC)
     asking = remembered(market)

@@ -14,7 +14,7 @@ from attribution.kernels.results import LegDetail
 from attribution.result import EFFECTS
 from attribution.tables.book import Book
 from attribution.tables.engine import Chunk, Looks
-from attribution.tables.results import NO_DAY, Column, Rows, trade_columns
+from attribution.tables.results import NO_DAY, TAIL, Column, Rows, trade_columns
 from attribution.tables.split import PLAYS
 from attribution.tables.texts import Texts
 from attribution.tables.totals import status_of_life
@@ -37,6 +37,12 @@ class LegRows:
         self._terms = LegDetail._fields if detail else ()
         self._chunks: list[Chunk] = []
         self._singles: dict[int, Mapping[str, Any]] = {}
+
+    @staticmethod
+    def names(*, detail: bool) -> tuple[str, ...]:
+        """The names of the columns, in their order."""
+        terms = LegDetail._fields if detail else ()
+        return ("symbol", "trade", "leg", "underlying", "expiry", *NUMBERS, *terms, "plays_spot", *TAIL)
 
     def take(self, chunk: Chunk) -> None:
         """Keep a chunk."""

@@ -22,7 +22,7 @@ from attribution.tables.texts import Texts
 from attribution.tables.totals import STATUSES
 from attribution.window import EndKind
 
-__all__ = ["AMOUNTS", "NO_DAY", "Column", "Rows", "TradeRows", "flag_names", "trade_columns"]
+__all__ = ["AMOUNTS", "NO_DAY", "TAIL", "Column", "Rows", "TradeRows", "flag_names", "trade_columns"]
 
 Column = NDArray[Any] | Texts
 END_KINDS = {End.FILL: EndKind.FILL, End.CLOSE: EndKind.CLOSE, End.MARK: EndKind.MARK, End.PAYOFF: EndKind.PAYOFF}
@@ -30,6 +30,9 @@ KIND_NAMES = [str(END_KINDS[end]) for end in End]
 STATUS_NAMES = [str(status) for status in STATUSES]
 AMOUNTS = (*EFFECTS, "residual", "pnl", "combo_gap", "fees", "net_pnl")
 """The columns of amounts of a trade. [position currency]"""
+
+TAIL = ("status", "flags", "reason", "start", "end", "start_price", "end_price", "session")
+"""The columns that stand after the numbers."""
 
 NO_DAY = np.iinfo(np.int64).min
 """No session, where a column holds days."""
@@ -83,16 +86,11 @@ class Rows:
     def tail(self) -> dict[str, Column]:
         """The columns that stand after the numbers."""
         self.flags.sort()  # sets of flags were numbered as they came, in any order of threads
-        return {
-            "status": self.status,
-            "flags": self.flags,
-            "reason": self.reason,
-            "start": self.start_us,
-            "end": self.end_us,
-            "start_price": self.start_price,
-            "end_price": self.end_price,
-            "session": self.session,
-        }
+        columns = (
+            *(self.status, self.flags, self.reason, self.start_us, self.end_us),
+            *(self.start_price, self.end_price, self.session),
+        )
+        return dict(zip(TAIL, columns, strict=True))
 
 
 class TradeRows:
@@ -101,8 +99,13 @@ class TradeRows:
     def __init__(self, book: Book, size: int, *, detail: bool) -> None:
         self._book = book
         self._detail = detail
-        self._rows = Rows(size, (*AMOUNTS, *(LegDetail._fields if detail else ())))
+        self._rows = Rows(size, _numbers(detail=detail))
         self._lock = threading.Lock()
+
+    @staticmethod
+    def names(*, detail: bool) -> tuple[str, ...]:
+        """The names of the columns, in their order."""
+        return ("symbol", "trade", "underlying", "expiry", *_numbers(detail=detail), *TAIL)
 
     def take(self, chunk: Chunk) -> None:
         """Write a chunk of columns into its places."""
@@ -135,6 +138,10 @@ class TradeRows:
         """Return the columns in their order."""
         book, row = self._book, looks.row
         return {**trade_columns(book, row), **_of_keys(book, row), **self._rows.numbers, **self._rows.tail()}
+
+
+def _numbers(*, detail: bool) -> tuple[str, ...]:
+    return (*AMOUNTS, *(LegDetail._fields if detail else ()))
 
 
 def _places(chunk: Chunk) -> tuple[Any, Any]:

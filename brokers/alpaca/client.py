@@ -59,6 +59,7 @@ OptionFeed: TypeAlias = Literal["indicative", "opra"]
 StockFeed: TypeAlias = Literal["iex", "sip", "delayed_sip"]
 
 _FORKED = re.compile(r"F\d+$")
+_FREE_DELAY = timedelta(minutes=15)
 _FILL_DAYS = 31
 _ORDERS_A_PAGE = 500
 # Executions are looked for around the fill that the trade tells; an order may have worked for days before it.
@@ -150,6 +151,16 @@ class AlpacaBroker:
         }
         keys = secret_in(found, "APCA_API_KEY_ID"), secret_in(found, "APCA_API_SECRET_KEY")
         return cls(*keys, **{**told, **settings})
+
+    @property
+    def delay(self) -> timedelta:
+        """How late market data come, by the feed of options: who pays for theirs has no late one of shares either.
+
+        The bars of options have no feed to choose, and the vendor chooses that of shares where we do not: both by what
+        the account pays for. So ``iex``, which is free and on time, counts as late beside free options.
+        """
+        paid = self._option_feed == "opra" and self._stock_feed != "delayed_sip"
+        return timedelta(0) if paid else _FREE_DELAY
 
     def __repr__(self) -> str:
         return f"AlpacaBroker({'paper' if self._paper else 'live'}, option_feed={self._option_feed!r})"

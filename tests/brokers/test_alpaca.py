@@ -22,7 +22,16 @@ from attribution.market.quotes import (
     QuoteOf,
     Why,
 )
-from attribution.market.source import BarSource, Broker, CloseSource, FillSource, Market, PriceSource, QuoteSource
+from attribution.market.source import (
+    BarSource,
+    Broker,
+    CloseSource,
+    FillSource,
+    Market,
+    PriceSource,
+    QuoteSource,
+    delay_of,
+)
 from attribution.symbols import parse_occ, parse_symbol
 from brokers.alpaca import AlpacaBroker
 from brokers.base import LoginNeededError
@@ -442,6 +451,21 @@ def test_a_refusal_for_another_reason_is_a_failure(vendor: FakeVendor, broker: A
     (bad,) = broker.closes([CloseOf(CALL, TUESDAY)])
     assert isinstance(bad, Missing)
     assert bad.why is Why.FAILED
+
+
+@pytest.mark.parametrize(
+    ("feeds", "minutes"),
+    [
+        ({}, 15),
+        ({"stock_feed": "iex"}, 15),
+        ({"option_feed": "opra"}, 0),
+        ({"option_feed": "opra", "stock_feed": "sip"}, 0),
+        ({"option_feed": "opra", "stock_feed": "delayed_sip"}, 15),
+    ],
+)
+def test_it_says_how_late_its_feeds_are(vendor: FakeVendor, feeds: dict[str, Any], minutes: int) -> None:
+    with make(vendor, **feeds) as broker:
+        assert delay_of(broker) == timedelta(minutes=minutes)
 
 
 def test_feeds_that_do_not_exist() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +14,11 @@ from attribution.instruments import Instrument
 from attribution.market.bars import bars_question, price_from_bars
 from attribution.market.cache import CachedBroker
 from attribution.market.final import settled_before
+from attribution.market.history import HistoryBroker
 from attribution.market.quotes import Bars, BarsOf, CloseOf, Missing, Price, PriceAt, PriceKind, Why
 from attribution.symbols import parse_symbol
+from brokers.fallback import FallbackBroker
+from brokers.recording import RecordingBroker
 from tests.market.counting import (
     CALL,
     FRIDAY,
@@ -246,3 +251,75 @@ def test_ten_thousand_trades_ask_for_each_symbol_and_session_once() -> None:
     assert cache.prices_at(asks) == answers
     assert len(broker.calls) == 50
     assert FRIDAY in sessions
+
+
+class LateBroker(CountingBarBroker):
+    """Shows at noon what others showed a quarter of an hour before."""
+
+    delay: Any = timedelta(minutes=15)
+
+    def minute_bars(self, wanted: Sequence[BarsOf]) -> Sequence[Bars | Missing]:
+        return [bars_until(ask.session, self.time.now - timedelta(minutes=15)) for ask in wanted]
+
+
+def late(text: str) -> tuple[CachedBroker, Time]:
+    time = Time(text)
+    return CachedBroker(LateBroker(time), clock=time.clock, wall=time.wall), time
+
+
+@pytest.mark.parametrize(
+    ("wall", "asked"),
+    [
+        ("2025-01-27 12:00", "2025-01-27 11:52"),  # the last bar told is of 11:45
+        ("2025-01-27 15:40", "2025-01-27 15:30"),  # over for ten minutes, of which the data know nothing
+    ],
+)
+def test_a_late_bar_is_not_kept_for_the_price_of_its_delay(wall: str, asked: str) -> None:
+    cache, time = late(wall)
+    early = price(cache, asked).time
+    time.pass_by(3 * 86400.0)
+    final = price(cache, asked)
+    assert final.time == min(at(asked), at("2025-01-27 15:30"))
+    assert early <= final.time
+
+
+def test_what_a_late_source_has_seen_is_kept_for_good() -> None:
+    cache, time = late("2025-01-27 12:00")
+    kept = price(cache, "2025-01-27 11:30")
+    assert kept.time == at("2025-01-27 11:30")
+    time.pass_by(3600.0)
+    assert price(cache, "2025-01-27 11:30") == kept
+    assert cache.stats.fetches == 1
+
+
+def test_a_late_close_is_final_later() -> None:
+    time = Time("2025-01-27 15:50")
+    broker = LateBroker(time)
+    cache = CachedBroker(broker, clock=time.clock, wall=time.wall)
+    ask = CloseOf(NIFTY, MONDAY)
+    cache.closes([ask])
+    time.pass_by(61.0)
+    cache.closes([ask])
+    time.pass_by(600.0)
+    cache.closes([ask])
+    time.pass_by(600.0)
+    cache.closes([ask])
+    assert len(broker.sent("closes")) == 3
+
+
+@pytest.mark.parametrize(("delay", "error"), [(900.0, TypeError), (None, TypeError), (-timedelta(1), ValueError)])
+def test_a_delay_is_a_span_of_time(delay: Any, error: type[Exception]) -> None:
+    broker = LateBroker()
+    broker.delay = delay
+    with pytest.raises(error, match="delay="):
+        CachedBroker(broker)
+
+
+def test_brokers_made_of_brokers_are_as_late_as_their_latest(tmp_path: Path) -> None:
+    late, ontime = LateBroker(), CountingBarBroker()
+    quarter = timedelta(minutes=15)
+    assert CachedBroker(ontime).delay == FallbackBroker(ontime).delay == timedelta(0)
+    assert FallbackBroker(ontime, late).delay == quarter
+    for made_of in (CachedBroker, HistoryBroker, RecordingBroker):
+        folder = () if made_of is CachedBroker else (tmp_path,)
+        assert made_of(late, *folder).delay == quarter

@@ -340,6 +340,20 @@ def test_nothing_of_a_running_session_is_stored(tmp_path: Path) -> None:
     assert len(files(tmp_path)) == 2
 
 
+def test_what_comes_late_is_stored_later(tmp_path: Path) -> None:
+    time = Time("2025-01-27 15:50")
+    inner = CountingBarBroker(time)
+    inner.delay = timedelta(minutes=15)  # type: ignore[attr-defined]
+    broker = HistoryBroker(inner, tmp_path, wall=time.wall)
+    broker.closes([CloseOf(TCS, MONDAY)])
+    broker.minute_bars([BarsOf(TCS, MONDAY)])
+    assert files(tmp_path) == []
+    time.pass_by(600.0)
+    broker.closes([CloseOf(TCS, MONDAY)])
+    broker.minute_bars([BarsOf(TCS, MONDAY)])
+    assert len(files(tmp_path)) == 2
+
+
 def test_what_a_source_calls_incomplete_is_not_stored(tmp_path: Path) -> None:
     history, broker, _ = behind(tmp_path)
     broker.scripted[BarsOf(NIFTY, MONDAY)] = Bars(whole().bars, "counting", complete=False)

@@ -14,7 +14,7 @@ from attribution.market.cache.lines import BarPrices, Closes, Fills, Line, Lives
 from attribution.market.cache.stats import CacheStats
 from attribution.market.final import SETTLING
 from attribution.market.quotes import Answer, Bars, BarsOf, CloseOf, FillOf, Missing, PriceAt, QuoteOf
-from attribution.market.source import BarSource, Broker
+from attribution.market.source import BarSource, Broker, delay_of
 
 __all__ = ["MAX_ENTRIES", "MAX_WORKERS", "CachedBarBroker", "CachedBroker", "check_broker", "utc_now"]
 
@@ -31,9 +31,9 @@ def utc_now() -> datetime:
 
 
 @lru_cache(maxsize=64)
-def _lives(quote: timedelta, miss: timedelta, failure: timedelta, settling: timedelta) -> Lives:
+def _lives(quote: timedelta, miss: timedelta, failure: timedelta, settling: timedelta, delay: timedelta) -> Lives:
     """A call makes a CachedBroker when its caller holds none: what they have in common is checked once."""
-    return Lives(quote, miss, failure, settling)
+    return Lives(quote, miss, failure, settling, delay)
 
 
 def check_broker(broker: object) -> Broker:
@@ -78,7 +78,8 @@ class CachedBroker:
     max_entries
         How many prices are remembered, each bar counting as one (about 250 bytes); the longest unused go first.
     settling
-        How long after its end a session may still change.
+        How long after its end a session may still change. A broker that says with an attribute ``delay`` that its data
+        come late (:func:`~attribution.market.source.delay_of`) is given that much more, for minutes too.
     clock, wall
         Seconds that only go forward, and the zone-aware time of day; both may be replaced for tests.
     memory
@@ -110,7 +111,7 @@ class CachedBroker:
         self.inner = inner
         self._memory = Memory() if memory is None else memory
         self._desk = Desk(self._memory, max_entries, workers, clock, wall)
-        self._lives = _lives(quote_life, miss_life, failure_life, settling)
+        self._lives = _lives(quote_life, miss_life, failure_life, settling, delay_of(inner))
         self._prices: Line[PriceAt, Any] = Prices(inner, self._lives)
         self._closes = Closes(inner, self._lives)
         self._quotes = Quotes(inner, self._lives)
@@ -123,6 +124,11 @@ class CachedBroker:
     def name(self) -> str:
         """The inner broker's: it is who states the prices."""
         return self.inner.name
+
+    @property
+    def delay(self) -> timedelta:
+        """How late the inner broker's market data come."""
+        return self._lives.delay
 
     @property
     def stats(self) -> CacheStats:

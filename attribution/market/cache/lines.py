@@ -21,6 +21,7 @@ from attribution.market.final import (
     close_is_final,
     fill_is_final,
     price_is_final,
+    seen,
     settled_before,
 )
 from attribution.market.quotes import Answer, Bars, BarsOf, CloseOf, FillOf, Missing, Price, PriceAt, QuoteOf, Why
@@ -42,15 +43,16 @@ def _epoch_us(at: datetime, fold: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Lives:
-    """How long answers are good that are not good for ever, and how long a session takes to settle."""
+    """How long answers are good that are not good for ever, how long a session takes to settle, how late data come."""
 
     quote: timedelta
     miss: timedelta
     failure: timedelta
     settling: timedelta
+    delay: timedelta = timedelta(0)
 
     def __post_init__(self) -> None:
-        for name in ("quote", "miss", "failure", "settling"):
+        for name in ("quote", "miss", "failure", "settling", "delay"):
             if getattr(self, name) < timedelta(0):
                 raise ValueError(f"{name}={getattr(self, name)}: a span of time, not less than 0")
 
@@ -132,7 +134,7 @@ class Prices(_Same[PriceAt]):
 
     def good_for(self, question: PriceAt, found: Price, wall: datetime) -> float:
         """For ever once nothing can come between the price and its instant."""
-        final = price_is_final(question, found, wall, self.lives.settling)
+        final = price_is_final(question, found, seen(wall, self.lives.delay), self.lives.settling)
         return math.inf if final else self.lives.quote.total_seconds()
 
 
@@ -156,9 +158,10 @@ class Closes(_Same[CloseOf]):
 
     def good_for(self, question: CloseOf, found: Price, wall: datetime) -> float:
         """For ever once the session has settled; not at all before it has ended."""
-        if close_is_final(question, found, wall, self.lives.settling):
+        until = seen(wall, self.lives.delay)
+        if close_is_final(question, found, until, self.lives.settling):
             return math.inf
-        return self.lives.quote.total_seconds() if close_has_come(question, wall) else 0.0
+        return self.lives.quote.total_seconds() if close_has_come(question, until) else 0.0
 
 
 class Quotes(_Same[QuoteOf]):
@@ -208,7 +211,10 @@ class Fills(_Same[FillOf]):
         return self._inner.fills(questions)
 
     def good_for(self, question: FillOf, found: Price, wall: datetime) -> float:
-        """For ever once the session of the fill is over: until then its orders may go on filling."""
+        """For ever once the session of the fill is over: until then its orders may go on filling.
+
+        The account's own fills come at once, however late the data of the market.
+        """
         return math.inf if fill_is_final(question, wall, self.lives.settling) else self.lives.quote.total_seconds()
 
 
@@ -231,13 +237,15 @@ class _Bars(Line[Ask, BarsOf]):
 
     def good_for(self, question: BarsOf, found: Bars, wall: datetime) -> float:
         """For ever if the session is over; those of a running one are read again after a short life."""
-        final = bars_are_final(question.instrument, question.session, found, wall, self.lives.settling)
+        until = seen(wall, self.lives.delay)
+        final = bars_are_final(question.instrument, question.session, found, until, self.lives.settling)
         return math.inf if final else self.lives.quote.total_seconds()
 
     def entry(self, question: BarsOf, found: Found, wall: datetime, fresh_until: float) -> Entry:
         """Remember up to which instant running bars are settled."""
         running = isinstance(found, Bars) and fresh_until != math.inf
-        settled = settled_before(found, wall) if running and isinstance(found, Bars) else None
+        until = seen(wall, self.lives.delay)
+        settled = settled_before(found, until) if running and isinstance(found, Bars) else None
         return Entry(found, None, wall, fresh_until, settled)
 
 

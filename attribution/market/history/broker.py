@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 from attribution.errors import BrokerError, SymbolError
 from attribution.market.bars import prices_from_bars
 from attribution.market.cache.broker import check_broker, utc_now
-from attribution.market.final import SETTLING, bars_are_final, close_is_final
+from attribution.market.final import SETTLING, bars_are_final, close_is_final, seen
 from attribution.market.history.folder import OFFICIAL, HistoryFolder
 from attribution.market.quotes import Answer, Bars, BarsOf, CloseOf, FillOf, Missing, Price, PriceAt, QuoteOf, Why
-from attribution.market.source import BarSource, Broker, merge_missing
+from attribution.market.source import BarSource, Broker, delay_of, merge_missing
 
 __all__ = ["HistoryBarBroker", "HistoryBroker"]
 
@@ -75,6 +75,11 @@ class HistoryBroker:
         """Whether the inner broker serves whole batches better than single questions."""
         return bool(getattr(self.inner, "asks_in_bulk", False))
 
+    @property
+    def delay(self) -> timedelta:
+        """How late the inner broker's market data come."""
+        return delay_of(self.inner)
+
     def prices_at(self, wanted: Sequence[PriceAt]) -> list[Answer]:
         """Prices at instants: from stored bars, else from the broker."""
         return _first_then(wanted, self.folder.prices_at, self.inner.prices_at)
@@ -92,7 +97,7 @@ class HistoryBroker:
         return self.inner.fills(wanted)
 
     def _fetch_closes(self, wanted: Sequence[CloseOf]) -> Sequence[Answer]:
-        wall = self._wall()
+        wall = seen(self._wall(), self.delay)
         answers = self.inner.closes(wanted)
         for ask, found in _pairs(wanted, answers):
             if isinstance(found, Price) and found.kind in OFFICIAL and close_is_final(ask, found, wall, self._settling):
@@ -125,7 +130,7 @@ class HistoryBarBroker(HistoryBroker):
         return _first_then(wanted, self.folder.minute_bars, self._fetch_bars)
 
     def _fetch_bars(self, wanted: Sequence[BarsOf]) -> Sequence[Bars | Missing]:
-        wall = self._wall()
+        wall = seen(self._wall(), self.delay)
         answers = self._bars.minute_bars(wanted)
         for ask, found in _pairs(wanted, answers):
             if isinstance(found, Bars) and bars_are_final(ask.instrument, ask.session, found, wall, self._settling):
