@@ -67,7 +67,8 @@ def calculate_attribution_for_trade(
     day
         True: one session. False: from entry to exit (or to ``current_time``).
     historical_cache
-        Session closes by ``(symbol, "YYYYMMDD")``, of legs and underlyings.
+        Session closes by ``(symbol, "YYYYMMDD")``, of legs and underlyings. A dict is filled with the final closes that
+        were answered, by ``(symbol, exchange, "YYYYMMDD")`` where the symbol alone means another exchange.
     method, order, steps
         ``"waterfall"`` (in ``order``), ``"shapley"``, ``"path"`` (in ``steps``), ``"one_at_a_time"``, ``"taylor"``.
     clock

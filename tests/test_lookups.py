@@ -126,9 +126,10 @@ def test_a_cache_that_cannot_be_written_to_is_only_read() -> None:
 @pytest.mark.parametrize("blank", [None, math.nan])
 def test_a_blank_in_the_cache_is_not_known_and_never_zero(blank: float | None) -> None:
     cache = {(CALL, "20250127"): blank}
-    assert get_historical_close_price(RecordedBroker(closes=CLOSES), CALL, MONDAY, historical_cache=cache) == 120.0
     with pytest.raises(MarketDataError, match="NaN or None"):
         get_historical_close_price(None, CALL, MONDAY, historical_cache=cache)
+    assert get_historical_close_price(RecordedBroker(closes=CLOSES), CALL, MONDAY, historical_cache=cache) == 120.0
+    assert get_historical_close_price(None, CALL, MONDAY, historical_cache=cache) == 120.0
 
 
 class Mapped(RecordedBroker):

@@ -7,7 +7,7 @@ is what :func:`seen` returns.
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from attribution.calendars import get_calendar
 from attribution.errors import CalendarError
@@ -25,6 +25,7 @@ __all__ = [
     "seen",
     "session_over",
     "settled_before",
+    "utc_now",
 ]
 
 SETTLING = timedelta(minutes=15)
@@ -38,6 +39,11 @@ SILENCE = timedelta(minutes=5)
 
 CURRENT = frozenset({PriceKind.MARK, PriceKind.LAST})
 """Prices of the instant at which they were read, whatever was asked."""
+
+
+def utc_now() -> datetime:
+    """Return the clock on the wall, where nobody gave another."""
+    return datetime.now(UTC)
 
 
 def seen(wall: datetime, delay: timedelta) -> datetime:

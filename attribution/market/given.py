@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from attribution.market.cache import cached
+from attribution.market.final import SETTLING
 from attribution.market.fixed import (
     CloseTable,
     LegPriceFunction,
@@ -53,7 +54,9 @@ def market_of(
     prices = () if spot is None else (spot,)
     table = (spot,) if isinstance(spot, (PriceTable, PriceColumns)) else ()
     stated = () if legs is None else (legs,)
-    memory = None if historical_cache is None else CloseTable(historical_cache)
+    asked = None if broker is None else cached(broker)
+    settling = SETTLING if asked is None else asked.settling
+    memory = None if historical_cache is None else CloseTable(historical_cache, settling=settling)
     market = Market(
         price_sources=prices,
         close_sources=prices if memory is None else (memory, *prices),
@@ -65,7 +68,7 @@ def market_of(
         close_memory=memory,
         asks_forwards=not isinstance(spot, PriceTable) or spot.holds_forwards,
     )
-    return market if broker is None else market.with_broker(cached(broker))
+    return market if asked is None else market.with_broker(asked)
 
 
 def _spot_source(prices: SpotPrices | None) -> PriceTable | PriceColumns | PriceFunction | None:

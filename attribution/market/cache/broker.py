@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, TypeGuard, cast
 
@@ -12,22 +12,17 @@ from attribution.market.cache.desk import Desk
 from attribution.market.cache.flights import Memory
 from attribution.market.cache.lines import BarPrices, Closes, Fills, Line, Lives, MinuteBars, Prices, Quotes
 from attribution.market.cache.stats import CacheStats
-from attribution.market.final import SETTLING
+from attribution.market.final import SETTLING, utc_now
 from attribution.market.quotes import Answer, Bars, BarsOf, CloseOf, FillOf, Missing, PriceAt, QuoteOf
 from attribution.market.source import BarSource, Broker, delay_of
 
-__all__ = ["MAX_ENTRIES", "MAX_WORKERS", "CachedBarBroker", "CachedBroker", "check_broker", "utc_now"]
+__all__ = ["MAX_ENTRIES", "MAX_WORKERS", "CachedBarBroker", "CachedBroker", "check_broker"]
 
 QUOTE_LIFE = timedelta(seconds=60)
 MISS_LIFE = timedelta(seconds=30)
 FAILURE_LIFE = timedelta(seconds=5)
 MAX_ENTRIES = 1_000_000
 MAX_WORKERS = 8
-
-
-def utc_now() -> datetime:
-    """Return the clock on the wall."""
-    return datetime.now(UTC)
 
 
 @lru_cache(maxsize=64)
@@ -129,6 +124,11 @@ class CachedBroker:
     def delay(self) -> timedelta:
         """How late the inner broker's market data come."""
         return self._lives.delay
+
+    @property
+    def settling(self) -> timedelta:
+        """How long after the end of a session what is answered here may still be of before it had settled."""
+        return self._lives.settling + self._lives.delay + self._lives.quote
 
     @property
     def stats(self) -> CacheStats:

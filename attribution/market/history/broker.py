@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 from attribution.errors import BrokerError, SymbolError
 from attribution.market.bars import prices_from_bars
-from attribution.market.cache.broker import check_broker, utc_now
-from attribution.market.final import SETTLING, bars_are_final, close_is_final, seen
+from attribution.market.cache.broker import check_broker
+from attribution.market.final import SETTLING, bars_are_final, close_is_final, seen, utc_now
 from attribution.market.history.folder import OFFICIAL, HistoryFolder
 from attribution.market.quotes import Answer, Bars, BarsOf, CloseOf, FillOf, Missing, Price, PriceAt, QuoteOf, Why
 from attribution.market.source import BarSource, Broker, delay_of, merge_missing
