@@ -73,12 +73,13 @@ def failure_of(payload: object) -> tuple[str, str] | None:
     envelope = _row(payload)
     head, body = _row(envelope.get("head")), _row(envelope.get("body"))
     if "head" not in envelope:
-        return "", f"no envelope but {str(payload)[:80]}"
+        # Its fields are named, without what is in them: that of a login may be a token.
+        return "", f"no envelope but {', '.join(envelope) or type(payload).__name__}"
     for part in (body, head):
         status = str(part.get("status", "0"))
         if status != "0":
-            words = body.get("message") or head.get("statusdescription") or head.get("status_description") or ""
-            return status, str(words) or f"status {status}"
+            told = (body.get("message"), head.get("statusdescription"), head.get("status_description"))
+            return status, next((words for words in told if isinstance(words, str) and words), f"status {status}")
     return None if body else ("", "an empty body")
 
 

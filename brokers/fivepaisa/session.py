@@ -137,7 +137,7 @@ def _token(
 ) -> Secret:
     """Send one step of the login and return the token it gives; a login is never repeated."""
     envelope = {"head": {"Key": _reveal(credentials.app_key)}, "body": dict(body)}
-    payload = rest.json("POST", route, body=envelope, repeatable=False)
+    payload = rest.json("POST", route, body=envelope, repeatable=False, secret=True)
     token = Secret(str(body_of(payload).get(name.lower()) or ""))
     if token:
         return token

@@ -45,10 +45,16 @@ _DIRECTIONS: dict[str, Direction] = {"B": "buy", "S": "sell"}
 
 
 def error_of(payload: object) -> str | None:
-    """Return Shoonya's own words for an error; None for an answer."""
-    if isinstance(payload, dict) and payload.get("stat") != "Ok":
-        return " ".join(str(payload.get("emsg") or payload).split())
-    return None
+    """Return Shoonya's own words for an error; None for an answer.
+
+    Where there are no words the fields are named, without what is in them: that of a login may be a token.
+    """
+    if not isinstance(payload, dict) or payload.get("stat") == "Ok":
+        return None
+    words = payload.get("emsg")
+    if isinstance(words, str) and words.strip():
+        return " ".join(words.split())
+    return f"no words for it, but the fields {', '.join(map(str, payload)) or 'of an empty object'}"
 
 
 def rows_of(route: str, payload: object) -> list[Row]:

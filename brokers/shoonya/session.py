@@ -87,7 +87,7 @@ def exchange_code(rest: RestClient, credentials: ShoonyaCredentials, code: str |
     rest.hide(secret, once, Secret(checksum))
     # Without uid Shoonya answers INVALID_VERIFIER.
     body, headers = body_of({"code": once.reveal(), "checksum": checksum, "uid": credentials.user_id})
-    payload = rest.json("POST", route, content=body, headers=headers, repeatable=False, accept=(400,))
+    payload = rest.json("POST", route, content=body, headers=headers, repeatable=False, accept=(400,), secret=True)
     token = _token(payload, "access_token")
     if token is None:
         refused = error_of(payload) or "no access token in the answer"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import logging
 import threading
 import traceback
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -158,6 +162,49 @@ def test_a_wait_told_as_a_date_is_read_against_the_vendors_clock(vendor: FakeVen
     assert max(clock.slept) == pytest.approx(12.0)
 
 
+@pytest.mark.parametrize("after", ["Wed, 21 Oct 99999999999 07:28:00 GMT", "nan", "-5", "1e400", "soon", ""])
+def test_a_wait_that_cannot_be_read_is_ours_to_choose(vendor: FakeVendor, after: str) -> None:
+    vendor.answer("/quote", [too_many_requests(after), reply(GOOD)])
+    with client(vendor) as rest:
+        assert rest.json("GET", "/quote") == GOOD
+
+
+class Drips(httpx.BaseTransport):
+    """An answer that comes byte by byte, one a second."""
+
+    def __init__(self, clock: Clock, body: bytes) -> None:
+        self.clock, self.body = clock, body
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        clock, body = self.clock, self.body
+
+        class Body(httpx.SyncByteStream):
+            def __iter__(self) -> Iterator[bytes]:
+                for byte in body:
+                    clock.now += 1.0
+                    yield bytes([byte])
+
+        return httpx.Response(200, stream=Body())
+
+
+def test_an_answer_that_drips_is_given_up(vendor: FakeVendor) -> None:
+    clock = Clock()
+    with client(vendor, clock, transport=Drips(clock, b'{"ok": true}'), deadline=12.0) as rest:
+        assert rest.json("GET", "/quote") == GOOD
+    retry = RetryPolicy(attempts=1)
+    with (
+        client(vendor, clock, transport=Drips(clock, b'{"ok": true}'), deadline=5.0, retry=retry) as rest,
+        pytest.raises(OutOfReachError, match="not whole after 5 s"),
+    ):
+        rest.json("GET", "/quote")
+
+
+def test_an_answer_may_be_packed(vendor: FakeVendor) -> None:
+    vendor.answer("/quote", reply(gzip.compress(b'{"ok": true}'), Content_Encoding="gzip"))
+    with client(vendor) as rest:
+        assert rest.json("GET", "/quote") == GOOD
+
+
 def test_a_vendor_that_asks_for_too_long_is_not_waited_for(vendor: FakeVendor) -> None:
     vendor.answer("/quote", too_many_requests("3600"))
     with client(vendor) as rest, pytest.raises(BrokerError, match="asks to wait 3600 s"):
@@ -182,6 +229,22 @@ def test_calls_are_spaced_over_all_threads() -> None:
     for thread in threads:
         thread.join()
     assert sorted(turns) == pytest.approx([i / 10 for i in range(1, 20)])
+
+
+def test_who_waits_for_his_turn_is_held_off_too() -> None:
+    clock = Clock()
+
+    def sleep(seconds: float) -> None:
+        if not clock.slept:  # the vendor asks for three seconds while the first caller sleeps
+            limiter.hold_off(3.0)
+        clock.sleep(seconds)
+
+    limiter = RateLimiter(4.0, clock=clock, sleep=sleep)
+    limiter.wait()
+    limiter.wait()
+    assert clock.now == pytest.approx(103.0)
+    limiter.wait()
+    assert clock.now == pytest.approx(103.25)
 
 
 def test_a_slow_caller_is_not_held_up() -> None:
@@ -239,6 +302,30 @@ def test_a_vendor_that_repeats_a_secret_does_not_make_us_tell_it(
     assert "s3cr3t" not in str(caught.value)
     told_by_us = [record.getMessage() for record in caplog.records if record.name.startswith(("httpx", "brokers"))]
     assert not any("s3cr3t" in line for line in told_by_us)
+
+
+def test_a_secret_is_struck_out_whole_and_in_whatever_writing(vendor: FakeVendor) -> None:
+    with client(vendor) as rest:
+        rest.hide(Secret("1234"))
+        rest.hide(Secret("token-1234-REST"), Secret("a/b+c=="), Secret('quo"te'), Secret("tökén"))
+        assert rest.redact("sent token-1234-REST and 1234") == "sent *** and ***"
+        assert rest.redact(r'{"token": "a\/b+c==", "at": "a%2Fb%2Bc%3D%3D"}') == '{"token": "***", "at": "***"}'
+        assert rest.redact(json.dumps(['quo"te', "tökén"])) == '["***", "***"]'
+
+
+NEW = {"token": "a-token-nobody-knows-yet"}
+
+
+@pytest.mark.parametrize("bad", [truncated(NEW), reply(json.dumps(NEW).encode() + b"<!-- cdn -->"), reply(NEW, 500)])
+@pytest.mark.parametrize("status", [None, 403])
+def test_the_answer_to_a_login_is_not_quoted(vendor: FakeVendor, bad: Any, status: int | None) -> None:
+    vendor.answer("/login", bad if status is None else replace(bad, status=status))
+    with client(vendor) as rest, pytest.raises(BrokerError) as caught:
+        rest.json("POST", "/login", repeatable=False, secret=True)
+    assert "a-token" not in "".join(traceback.format_exception(caught.value))
+    assert caught.value.__cause__ is None
+    with client(vendor) as rest, pytest.raises(BrokerError, match="a-token"):
+        rest.json("POST", "/login", repeatable=False)
 
 
 @pytest.mark.parametrize("pasted", ["two\nlines-of-a-token", "tökén-hush"])

@@ -474,6 +474,22 @@ def test_a_refused_login(vendor: FakeVendor, payload: Callable[[str], Any]) -> N
         fivepaisa.log_in(request="OLD")
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        truncated(told(AccessToken="NEW-TOKEN", More="x" * 100)),
+        {"AccessToken": "NEW-TOKEN"},
+        reply(told(AccessToken="NEW-TOKEN"), 500),
+        {"head": {"AccessToken": "NEW-TOKEN"}, "body": {"Status": 1, "Message": {"AccessToken": "NEW-TOKEN"}}},
+    ],
+)
+def test_no_message_shows_what_a_login_gave(vendor: FakeVendor, answer: Any) -> None:
+    vendor.answer(f"{API}/GetAccessToken", answer)
+    with open_for_business(vendor, **LOGIN) as fivepaisa, pytest.raises(BrokerError) as caught:
+        fivepaisa.log_in(request="REQUEST-6")
+    assert "NEW-TOKEN" not in str(caught.value)
+
+
 def test_a_login_says_what_it_needs(vendor: FakeVendor) -> None:
     with open_for_business(vendor) as fivepaisa, pytest.raises(LoginNeededError, match="give FIVEPAISA_PIN"):
         fivepaisa.log_in("123456")

@@ -477,6 +477,24 @@ def test_an_answer_without_a_token(vendor: FakeVendor, answer: Any) -> None:
         shoonya.log_in("CODE")
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        truncated({"stat": "Ok", "access_token": "NEW-1", "more": "x" * 100}),
+        reply(b'{"stat": "Ok", "access_token": "NEW-1"}<!-- cdn -->'),
+        reply({"stat": "Ok", "access_token": "NEW-1"}, 500),
+        {"susertoken": "NEW-1", "USERID": "FA12345"},
+        {"stat": "ok", "susertoken": "NEW-1", "emsg": {"access_token": "NEW-1"}},
+        [{"access_token": "NEW-1"}],
+    ],
+)
+def test_no_message_shows_what_a_login_gave(vendor: FakeVendor, answer: Any) -> None:
+    vendor.answer(f"{API}/GenAcsTok", answer)
+    with open_for_business(vendor, **LOGIN) as shoonya, pytest.raises(BrokerError) as caught:
+        shoonya.log_in("CODE")
+    assert "NEW-1" not in str(caught.value)
+
+
 def test_a_login_needs_a_client_and_its_secret(vendor: FakeVendor) -> None:
     with open_for_business(vendor) as shoonya, pytest.raises(LoginNeededError, match="SHOONYA_CLIENT_SECRET"):
         shoonya.log_in("CODE")
