@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import math
 import weakref
+from contextlib import nullcontext
 from datetime import date, timedelta
 from typing import Any
 
@@ -580,3 +581,22 @@ def test_clear_caches_empties_all_of_them() -> None:
 def test_it_prints_itself() -> None:
     broker = CountingBroker()
     assert repr(CachedBroker(broker)) == f"CachedBroker({broker!r})"
+
+
+@pytest.mark.parametrize("told", [outage("no answer in time"), Missing("nothing recorded")])
+def test_an_outage_that_takes_long_to_show_is_remembered(told: Any) -> None:
+    time = Time()
+    broker = CountingBroker(time)
+    broker.pause = lambda: time.pass_by(40.0)
+    ask = CloseOf(NIFTY, MONDAY)
+    broker.scripted[ask] = told
+    cache = CachedBroker(broker, clock=time.clock, wall=time.wall)
+    for _ in range(3):
+        with nullcontext() if isinstance(told, Missing) else pytest.raises(BrokerError):
+            cache.closes([ask])
+        time.pass_by(1.0)
+    assert len(broker.calls) == 1
+    time.pass_by(60.0)
+    with nullcontext() if isinstance(told, Missing) else pytest.raises(BrokerError):
+        cache.closes([ask])
+    assert len(broker.calls) == 2

@@ -191,9 +191,14 @@ class Desk(NamedTuple):
     def _land(
         self, line: Line[Any, Question], order: _Order[Question], found: Found, wall: datetime, tick: float
     ) -> None:
-        """Remember an answer as long as it is good, and hand it to those who wait."""
+        """Remember an answer as long as it is good, and hand it to those who wait.
+
+        A price is as old as its question. An absence or a failure lives from when it was told: one that took long to
+        come would be forgotten as it comes, and whoever is gone asked again at once.
+        """
         life = line.life(order.question, found, wall)
-        entry = line.entry(order.question, found, wall, tick + life)
+        since = self.clock() if isinstance(found, Missing | Failure) else tick
+        entry = line.entry(order.question, found, wall, since + life)
         self._depart(order, entry if life > 0.0 else None)
         order.flight.land(entry)
 
