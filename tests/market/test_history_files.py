@@ -279,3 +279,41 @@ def test_processes_that_read_and_write_at_once_never_see_a_torn_file(tmp_path: P
     left = [file.name for file in tmp_path.rglob("*") if file.is_file()]
     assert not [name for name in left if not name.endswith(".parquet")]
     assert len(left) == 1 + ROUNDS
+
+
+@pytest.mark.parametrize("place", ["metadata", "column"])
+def test_bytes_that_are_no_text_are_corrupt(tmp_path: Path, place: str) -> None:
+    folder, path = filled(tmp_path)
+    raw = path.read_bytes()
+    word = b"attribution.source" if place == "metadata" else b"volume"
+    assert word in raw
+    path.write_bytes(raw.replace(word, b"\xc3" + word[1:]))
+    (answer,) = folder.minute_bars([BARS])
+    assert isinstance(answer, Missing)
+    assert names(path.parent) == ["20250127.bars.parquet.corrupt"]
+
+
+def test_any_bit_of_the_footer_may_flip(tmp_path: Path) -> None:
+    folder = HistoryFolder(tmp_path)
+    path = folder.store_close(CLOSE, Price(23350.0, "acme", PriceKind.CLOSE, at("2025-01-27 15:30")))
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x80]) + whole[place + 1 :])
+        (answer,) = folder.closes([CLOSE])
+        assert isinstance(answer, Missing) or answer.value == 23350.0
+
+
+def test_what_dead_writers_left_is_removed_and_what_is_being_written_is_not(tmp_path: Path) -> None:
+    _, path = filled(tmp_path)
+    long_ago = path.stat().st_mtime - 2 * 86400.0
+    old, young, foreign = ".20250124.close.parquet.77.0badcafe.tmp", ".x.78.0badcafe.tmp", ".keep.tmp"
+    for name in (old, young, foreign):
+        (path.parent / name).write_bytes(b"half")
+        if name != young:
+            os.utime(path.parent / name, (long_ago, long_ago))
+    folder = HistoryFolder(tmp_path)
+    folder.closes([CLOSE])
+    assert old in names(path.parent)
+    folder.store_close(CLOSE, Price(23350.0, "acme", PriceKind.CLOSE, None))
+    stored = ["20250127.bars.parquet", "20250127.close.parquet"]
+    assert names(path.parent) == sorted([young, foreign, *stored])

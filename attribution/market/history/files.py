@@ -7,9 +7,11 @@ source, symbol, exchange and session in each file, so that a file says what it i
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from array import array
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from itertools import accumulate, pairwise
@@ -29,6 +31,7 @@ __all__ = [
     "bars_to_bytes",
     "close_from_bytes",
     "close_to_bytes",
+    "remove_litter",
     "write_whole",
 ]
 
@@ -36,6 +39,9 @@ SCHEMA = "1"
 EXTRA = "history"
 PREFIX = "attribution."
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_PASSING = re.compile(r"\..+\.[0-9]+\.[0-9a-f]{8}\.tmp")
+"""Files on their way; see :func:`write_whole`."""
+
 BAR_COLUMNS = ("open", "high", "low", "close", "volume")
 
 
@@ -120,6 +126,21 @@ def write_whole(path: Path, raw: bytes) -> None:
         passing.unlink(missing_ok=True)  # once moved into place there is nothing left to remove
 
 
+def remove_litter(folder: Path, before: float) -> None:
+    """Remove what writers left in a folder that died before they moved their file into place.
+
+    ``before`` is a time of the file system [s since 1970]: what is younger may be another process's, still being
+    written. Safe with several processes: whoever comes second finds nothing.
+    """
+    with os.scandir(folder) as entries:
+        passing = [entry for entry in entries if _PASSING.fullmatch(entry.name)]
+    for entry in passing:
+        # Gone meanwhile, or not ours to remove: litter harms nobody, and the next writer tries again.
+        with suppress(OSError):
+            if entry.stat(follow_symlinks=False).st_mtime < before:
+                os.unlink(entry.path)
+
+
 def _schema(pa: Any, names: Sequence[str]) -> Any:
     instants = pa.timestamp("us", tz="UTC")
     types = {"start": instants, "time": instants, "kind": pa.string()}
@@ -127,7 +148,10 @@ def _schema(pa: Any, names: Sequence[str]) -> Any:
 
 
 def _instant(epoch_us: int, zone: ZoneInfo) -> datetime:
-    return (EPOCH + timedelta(microseconds=epoch_us)).astimezone(zone)
+    try:
+        return (EPOCH + timedelta(microseconds=epoch_us)).astimezone(zone)
+    except OverflowError as exc:
+        raise CorruptError(f"an instant in it is no date: {epoch_us} microseconds") from exc
 
 
 def _to_bytes(columns: dict[str, list[Any]], facts: Mapping[str, str]) -> bytes:
@@ -159,14 +183,16 @@ def _from_bytes(raw: bytes, facts: Mapping[str, str], names: Sequence[str]) -> t
     try:
         file = parquet.ParquetFile(pa.BufferReader(raw), page_checksum_verification=True)
         table = file.read(use_threads=False)
+        # Bytes that are no text are as corrupt as a broken page, in the names of columns too.
+        told = {key.decode(): text.decode() for key, text in (table.schema.metadata or {}).items()}
+        named = list(table.schema.names)
     except (pa.ArrowException, OSError, ValueError) as exc:
         raise CorruptError(f"it is no readable Parquet file: {_first_line(exc)}") from exc
-    told = {key.decode(): text.decode() for key, text in (table.schema.metadata or {}).items()}
     for key, text in facts.items():
         if told.get(PREFIX + key) != text:
             raise CorruptError(f"its {key} is {told.get(PREFIX + key)!r}, not {text!r}")
     if not table.schema.equals(_schema(pa, names)) or PREFIX + "source" not in told:
-        raise CorruptError(f"its columns are {table.schema.names}, not {list(names)} of the agreed types")
+        raise CorruptError(f"its columns are {named}, not {list(names)} of the agreed types")
     if any(table.column(name).null_count for name in names if name != "time"):
         raise CorruptError("a value is missing in it")
     return [_values(pa, table.column(name)) for name in names], told[PREFIX + "source"]

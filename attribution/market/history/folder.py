@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import date, datetime
 from itertools import count
 from pathlib import Path
@@ -20,6 +21,7 @@ from attribution.market.history.files import (
     bars_to_bytes,
     close_from_bytes,
     close_to_bytes,
+    remove_litter,
     write_whole,
 )
 from attribution.market.history.names import file_name
@@ -35,6 +37,10 @@ OFFICIAL = frozenset({PriceKind.CLOSE, PriceKind.SETTLEMENT})
 """The closes worth keeping; a last price or a mark in the place of one is a stopgap."""
 
 
+_STALE = 86400.0
+"""After so long whoever was writing a file is not writing it any more. [s]"""
+
+
 class HistoryFolder:
     """Bars and closes on disk, one Parquet file per symbol and session: a source of prices, closes and bars.
 
@@ -45,7 +51,7 @@ class HistoryFolder:
 
     Several processes may read and write at once: a file is whole or not there. A file that cannot be read for what
     its name says is set aside as ``….corrupt``, and its question answered with a ``Missing`` that says so; nothing is
-    deleted. Prices keep the source that stated them.
+    deleted but what writers that died left half-written a day ago or more. Prices keep the source that stated them.
 
     Raises
     ------
@@ -57,6 +63,7 @@ class HistoryFolder:
         arrow()
         self.path = Path(path)
         self.name = name
+        self._tidied: set[Path] = set()
 
     def __repr__(self) -> str:
         return f"HistoryFolder({str(self.path)!r})"
@@ -89,7 +96,7 @@ class HistoryFolder:
             raise ValueError(f"bars of {format_symbol(question.instrument)} on {question.session}: not complete")
         facts = _facts(question.instrument, question.session, "bars")
         path = self._path(question.instrument, question.session, "bars")
-        write_whole(path, bars_to_bytes(bars, facts | _noted(written_at)))
+        self._write(path, bars_to_bytes(bars, facts | _noted(written_at)))
         return path
 
     def store_close(self, question: CloseOf, price: Price, *, written_at: datetime | None = None) -> Path:
@@ -106,8 +113,17 @@ class HistoryFolder:
             raise ValueError(f"close of {format_symbol(question.instrument)} on {question.session}: kind {price.kind}")
         facts = _facts(question.instrument, question.session, "close")
         path = self._path(question.instrument, question.session, "close")
-        write_whole(path, close_to_bytes(price, facts | _noted(written_at)))
+        self._write(path, close_to_bytes(price, facts | _noted(written_at)))
         return path
+
+    def _write(self, path: Path, raw: bytes) -> None:
+        """Write a file, and tidy its folder where this is the first one written there."""
+        write_whole(path, raw)
+        if path.parent not in self._tidied:
+            self._tidied.add(path.parent)
+            # Another process may have set the file aside by now: then its folder is tidied another time.
+            with suppress(FileNotFoundError):
+                remove_litter(path.parent, before=path.stat().st_mtime - _STALE)
 
     def _path(self, instrument: Instrument, session: date, kind: Kind) -> Path:
         symbol, exchange = file_name(format_symbol(instrument)), file_name(instrument.exchange)
