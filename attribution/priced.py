@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 from attribution.errors import TradeError
 from attribution.instruments import DATED, Future, Leg, Option, Right, Style, Underlying
+from attribution.once import once
 from attribution.status import Flag
 from attribution.symbols import format_symbol, is_adjusted, parse_legs, same_expiry_future, underlying_of
 
@@ -24,39 +25,39 @@ class PricedLeg:
     leg: Leg
     multiplier: float
 
-    @cached_property
+    @once
     def weight(self) -> float:
         """``w·m``: how many currency units the trade's unit gains per 1.00 of this leg's price."""
         return self.leg.ratio * self.multiplier
 
-    @cached_property
+    @once
     def exchange(self) -> str:
         """Exchange code of the instrument."""
         return self.leg.instrument.exchange
 
-    @cached_property
+    @once
     def expires_at(self) -> datetime | None:
         """The zone-aware instant of the final settlement value; None for what never expires."""
         instrument = self.leg.instrument
         return instrument.expires_at if isinstance(instrument, DATED) else None
 
-    @cached_property
+    @once
     def underlying(self) -> Underlying:
         """What it settles on; a share or an index is its own underlying."""
         return underlying_of(self.leg.instrument)
 
-    @cached_property
+    @once
     def underlying_symbol(self) -> str:
         """Canonical symbol of the underlying."""
         return format_symbol(self.underlying)
 
-    @cached_property
+    @once
     def forward(self) -> Future | None:
         """The future that expires with an option; None for everything else."""
         instrument = self.leg.instrument
         return same_expiry_future(instrument) if isinstance(instrument, Option) else None
 
-    @cached_property
+    @once
     def call_and_put(self) -> tuple[Option, Option] | None:
         """Both rights of an option's strike, whose prices imply the forward; None for everything else."""
         instrument = self.leg.instrument
@@ -64,7 +65,7 @@ class PricedLeg:
             return None
         return replace(instrument, right=Right.CALL), replace(instrument, right=Right.PUT)
 
-    @cached_property
+    @once
     def flags(self) -> tuple[Flag, ...]:
         """What is worth telling of the contract whatever its prices."""
         instrument = self.leg.instrument

@@ -19,7 +19,7 @@ from __future__ import annotations
 import datetime as dt
 from bisect import bisect_right
 from collections.abc import Callable
-from functools import cache, cached_property, lru_cache
+from functools import cache, lru_cache
 from typing import Final, NamedTuple, final
 
 import numpy as np
@@ -29,6 +29,7 @@ from attribution.calendars.instants import MICROSECONDS_PER_DAY, day_number, fro
 from attribution.calendars.sessions import canonical_exchange, get_calendar
 from attribution.calendars.table import LAST_YEAR, WEIGHT_UNITS
 from attribution.errors import CalendarError
+from attribution.once import once
 from attribution.units import DAYS_PER_YEAR, SESSIONS_PER_YEAR
 
 __all__ = ["CLOCK_NAMES", "Clock", "ClockSpans", "get_clock"]
@@ -157,7 +158,7 @@ class Clock:
         whole_e, part_e = self._read_instant(expires_at, expires_at.fold)
         return ((whole_e - whole_t) / WEIGHT_UNITS + (part_e - part_t)) / self.unit
 
-    @cached_property
+    @once
     def _read_instant(self) -> Callable[[dt.datetime, int], tuple[int, float]]:
         @lru_cache(maxsize=16384)
         def read(at: dt.datetime, fold: int) -> tuple[int, float]:
@@ -165,7 +166,7 @@ class Clock:
 
         return read
 
-    @cached_property
+    @once
     def _spans(self) -> tuple[list[int], list[float], list[int], list[int]]:
         """The table as plain numbers, for look-ups one by one."""
         columns = (self._span_start_us, self._span_us, self._weight, self._elapsed)

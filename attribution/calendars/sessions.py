@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
+from functools import cache, lru_cache
 from typing import Final, NoReturn, final
 
 from attribution.calendars.instants import (
@@ -24,6 +24,7 @@ from attribution.calendars.instants import (
 from attribution.calendars.table import LAST_YEAR, WEIGHT_UNITS, SessionTable, build_table
 from attribution.calendars.venues import Venue, load_venue, venue_aliases
 from attribution.errors import CalendarError
+from attribution.once import once
 
 __all__ = ["ExchangeCalendar", "Session", "canonical_exchange", "get_calendar"]
 
@@ -71,18 +72,18 @@ class ExchangeCalendar:
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return get_calendar, (self.name,)
 
-    @cached_property
+    @once
     def table(self) -> SessionTable:
         """All sessions as arrays, laid out on first use."""
         return build_table(self._venue)
 
-    @cached_property
+    @once
     def _days(self) -> list[int]:
         """The table's days as plain numbers: one look-up among them costs a tenth of one in an array."""
         days: list[int] = self.table.day.tolist()
         return days
 
-    @cached_property
+    @once
     def _opens_us(self) -> list[int]:
         opens: list[int] = self.table.open_us.tolist()
         return opens

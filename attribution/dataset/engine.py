@@ -6,7 +6,6 @@ import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
-from functools import cached_property
 from typing import Any, get_args
 
 import pyarrow as pa
@@ -16,6 +15,7 @@ from attribution.dataset.work import TableFunction
 from attribution.market.given import market_of
 from attribution.market.source import Market
 from attribution.model import Model, check_model
+from attribution.once import once
 from attribution.single import calculate_attribution_for_trades
 from attribution.tables import Level, attribute_frame, is_frame, price_frame
 
@@ -41,11 +41,11 @@ class FrameCall:
         told = {name: self.options[name] for name in _CALL if name in self.options}
         return attribute_frame(table, self._market, self._model, wall=self.now, **told)
 
-    @cached_property
+    @once
     def _model(self) -> Model:
         return model_of(self.options)
 
-    @cached_property
+    @once
     def _market(self) -> Market:
         """Made once in each process, where the caller's prices are laid out for looking up."""
         prices = {name: self.options.get(name) for name in _PRICES}
