@@ -300,6 +300,8 @@ def fill_from_trades(ask: FillOf, trades: Mapping[str, Sequence[BrokerTrade]], s
     filled = sum(trade.quantity for trade in own)
     if not filled > 0.0:
         return Missing(f"no execution of order {', '.join(ids)} is of this leg")
+    if len({trade.direction for trade in own}) > 1:
+        return Missing(f"orders {', '.join(ids)} both bought and sold this leg: they are not one side of a trade")
     times = [trade.time for trade in own if trade.time is not None]
     prices = {trade.price for trade in own}
     # One price needs no arithmetic, and so no rounding.

@@ -206,11 +206,14 @@ def fills_by_order(payload: object) -> dict[str, list[BrokerTrade]]:
 def order_fills(order: object, order_id: str) -> list[BrokerTrade]:
     """Read an order as one execution per leg at its average price; all under the id that was asked for.
 
-    The legs of a multi-leg order are orders of their own, while a trade carries the id of the whole.
+    The legs of a multi-leg order are orders of their own, while a trade carries the id of the whole. What an order with
+    a symbol of its own has as legs (a bracket's) are the orders that end it, which are no part of its fill.
     """
+    outer = _mapping(order)
+    several = outer.get("order_class") == "mleg" or not outer.get("symbol")
     return [
         BrokerTrade("", order_id, one.symbol, one.instrument, one.direction, one.filled, one.average_price, one.time)
-        for one in parse_orders([order])
+        for one in parse_orders([order if several else {**outer, "legs": None}])
         if one.filled > 0.0 and one.average_price is not None
     ]
 

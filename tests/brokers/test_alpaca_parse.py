@@ -181,6 +181,16 @@ def test_a_multi_leg_order_is_read_leg_by_leg(payload: Payload) -> None:
     assert {trade.order_id for trade in trades} == {"the-id-asked-for"}
 
 
+@pytest.mark.parametrize("kind", ["bracket", "oto", "oco", ""])
+def test_the_orders_that_end_a_bracket_are_no_part_of_its_fill(kind: str) -> None:
+    filled = {"symbol": "SPY250321C00570000", "asset_class": "us_option", "status": "filled", "filled_qty": "2"}
+    entry = {**filled, "id": "a", "side": "buy", "filled_avg_price": "5.00", "order_class": kind}
+    target = {**filled, "id": "b", "side": "sell", "filled_avg_price": "9.00"}
+    (fill,) = order_fills({**entry, "legs": [target]}, "a")
+    assert (fill.price, fill.quantity, fill.direction) == (5.0, 2.0, "buy")
+    assert [one.order_id for one in parse_orders([{**entry, "legs": [target]}])] == ["a", "b"]
+
+
 def test_orders_not_filled() -> None:
     row = {"id": "a", "symbol": "AAPL", "qty": "5", "filled_qty": "0", "filled_avg_price": None, "side": "sell"}
     statuses = ["accepted", "new", "partially_filled", "canceled", "rejected", "calculated"]

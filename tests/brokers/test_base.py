@@ -527,3 +527,10 @@ def test_a_multiplier_of_the_row_makes_no_other_contract() -> None:
     assert not same_contract(CALL, PUT)
     assert not same_contract(CALL, NIFTY)
     assert not same_contract(CALL, None)
+
+
+def test_both_directions_are_no_one_side_of_a_trade() -> None:
+    back = replace(trade("2", 75.0, 110.0), direction="sell")
+    answer = fill_from_trades(fill_of("1", "2"), {"1": [trade("1", 75.0, 100.0)], "2": [back]}, "x")
+    assert isinstance(answer, Missing)
+    assert "both bought and sold" in answer.reason
