@@ -56,8 +56,11 @@ def _why_not(order: Order | NoFill) -> str:
 def _last(ask: FillOf, orders: Sequence[Order]) -> datetime | None:
     """When the last of the orders was placed; None where one of them does not tell, or tells no time there is."""
     calendar = get_calendar(ask.instrument.exchange)
+    times = [order.time for order in orders if order.time is not None]
+    if len(times) < len(orders):
+        return None
     try:
-        return max(calendar.localize(order.time) for order in orders if order.time is not None)
+        return max(map(calendar.localize, times))
     except (CalendarError, ValueError):
         return None
 

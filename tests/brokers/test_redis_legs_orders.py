@@ -265,3 +265,15 @@ def test_the_average_is_the_cash_over_the_units(slices: list[tuple[int, int]], s
 @given(st.from_regex(r"[0-9]{6,14}P?", fullmatch=True), st.integers(0, 999))
 def test_a_fork_is_stripped_once(key: str, fork: int) -> None:
     assert stored_key(f"{key}F{fork}") == stored_key(key) == key
+
+
+def test_the_time_of_several_orders_is_known_if_that_of_each_is() -> None:
+    early, late = order(remote_order_id="2025112010000012"), order(remote_order_id="2025112011000012")
+    unknown = order(remote_order_id="None")
+    both = fill({"1": early, "2": late})
+    assert isinstance(both, Price)
+    assert both.time == AT.replace(hour=11, minute=0)
+    for told in ({"1": early, "2": unknown}, {"1": unknown, "2": early}):
+        answer = fill(told)
+        assert isinstance(answer, Price)
+        assert answer.time is None
