@@ -51,6 +51,8 @@ _STATUSES = {
 _DATED = re.compile(r"([0-9]{1,2})-([A-Za-z]{3}|[0-9]{1,2})-([0-9]{4})[ T]([0-9]{2}:[0-9]{2}:[0-9]{2})")
 # Auctions before the open and after the close, and no more than that, lie outside a session.
 _AUCTIONS = timedelta(hours=1)
+# Two clocks are never quite the same, and at the turn of a minute its bar may be there before it has begun here.
+_SKEW = timedelta(seconds=10)
 
 
 def parse_candles(rows: object) -> list[Bar]:
@@ -84,11 +86,11 @@ def check_clock(bars: Iterable[Bar], exchange: str, now: datetime) -> None:
     Raises
     ------
     ValueError
-        A bar begins in the future, or more than an hour outside its session.
+        A bar begins in the future, by more than two clocks may differ, or more than an hour outside its session.
     """
     calendar = get_calendar(exchange)
     for bar in bars:
-        if bar.start > now:
+        if bar.start > now + _SKEW:
             raise ValueError(f"a bar of {bar.start:%Y-%m-%d %H:%M} is in the future: the server's clock or zone is off")
         session = calendar.session_on(bar.start.date())
         if session is not None and not session.open - _AUCTIONS <= bar.start < session.close + _AUCTIONS:

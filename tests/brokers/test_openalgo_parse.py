@@ -180,6 +180,13 @@ def test_bars_of_a_server_in_another_zone_are_refused(payload: Payload, shift: f
         check_clock(moved, "NSE", ist(now))
 
 
+def test_clocks_may_differ_by_seconds() -> None:
+    bars = parse_candles([{"timestamp": ist("2024-11-26T12:00").timestamp(), "close": 1.0}])
+    check_clock(bars, "NSE", ist("2024-11-26T11:59:52"))
+    with pytest.raises(ValueError, match="in the future"):
+        check_clock(bars, "NSE", ist("2024-11-26T11:59:45"))
+
+
 def test_bars_of_the_auctions_and_of_sundays_are_let_through() -> None:
     rows = [
         {"timestamp": ist(t).timestamp(), "close": 1.0}
