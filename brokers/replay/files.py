@@ -6,6 +6,7 @@ import csv
 import gzip
 import importlib
 import io
+import lzma
 import math
 import zipfile
 import zlib
@@ -26,6 +27,8 @@ Key = tuple[str, str]
 """An instrument in a table: exchange and canonical symbol."""
 
 _ABSENT = frozenset({"", "-", "nan", "none", "null"})
+# A zip file may be encrypted (RuntimeError), or packed in a way that is not known here (NotImplementedError, one too).
+_UNREADABLE = (OSError, EOFError, RuntimeError, UnicodeDecodeError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 _DATE_FORMATS = ("%Y-%m-%d", "%Y%m%d", "%d-%b-%Y", "%d-%m-%Y")
 
 
@@ -184,7 +187,7 @@ def _unpacked(path: Path) -> str:
         elif path.suffix == ".zip":
             packed = _only_member(path, packed)
         return packed.decode("utf-8-sig")
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, UnicodeDecodeError) as exc:
+    except _UNREADABLE as exc:
         raise FileError(path, f"cannot be read: {exc}") from exc
 
 

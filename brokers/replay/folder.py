@@ -20,7 +20,7 @@ ANSWERS_SUFFIX = ".jsonl"
 _DAYS = (
     (re.compile(r"(?<!\d)(\d{4}-\d{2}-\d{2})(?!\d)"), "%Y-%m-%d"),
     (re.compile(r"(?<!\d)(20\d{6})(?!\d)"), "%Y%m%d"),
-    (re.compile(r"(?<!\d)(\d{2}[A-Z]{3}\d{4})(?=bhav)"), "%d%b%Y"),
+    (re.compile(r"(?<!\d)(\d{2}[A-Z]{3}\d{4})(?=bhav)", re.IGNORECASE), "%d%b%Y"),
     (re.compile(r"(?<!\d)(\d{8})(?!\d)"), "%d%m%Y"),
 )
 _EXCHANGE_FILE = re.compile(r"fo\d{2}[A-Z]{3}\d{4}bhav|BhavCopy_|ind_close_all_", re.IGNORECASE)

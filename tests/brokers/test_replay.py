@@ -341,8 +341,9 @@ OPTSTK,TCS,30-Jan-2025,4102.5,CE,0,0,0,0,0,0,0,0,0,28-JAN-2025,
 """
 
 
-def test_the_older_bhavcopy(tmp_path: Path) -> None:
-    broker = ReplayBroker(write_files(tmp_path, {"fo28JAN2025bhav.csv.zip": LEGACY_HEADER + LEGACY}))
+@pytest.mark.parametrize("name", ["fo28JAN2025bhav.csv.zip", "fo28jan2025bhav.csv"])
+def test_the_older_bhavcopy(tmp_path: Path, name: str) -> None:
+    broker = ReplayBroker(write_files(tmp_path, {name: LEGACY_HEADER + LEGACY}))
     assert broker.check() == []
     share_option = parse_symbol("TCS_OPT_20250130_CALL_4102.5")
     future, call, put, nothing = broker.closes([CloseOf(i, TUESDAY) for i in (FUTURE, CALL, PUT, share_option)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -145,3 +146,31 @@ def test_the_cache_forgets_what_was_used_longest_ago() -> None:
     assert parsed.count("bad") == 1
     cache.clear()
     assert len(cache) == 0
+
+
+def encrypted(packed: bytearray) -> None:
+    packed[6] |= 1
+    packed[packed.rfind(b"PK\x01\x02") + 8] |= 1
+
+
+def of_a_later_method(packed: bytearray) -> None:
+    packed[8] = packed[packed.rfind(b"PK\x01\x02") + 10] = 99
+
+
+def garbled(packed: bytearray) -> None:
+    first = packed.find(b"a.csv") + 5
+    packed[first : first + 20] = bytes(byte ^ 0xFF for byte in packed[first : first + 20])
+
+
+@pytest.mark.parametrize("damage", [encrypted, of_a_later_method, garbled])
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_that_cannot_be_unpacked(tmp_path: Path, damage: Callable[[bytearray], None], method: int) -> None:
+    path = tmp_path / "closes" / "a.csv.zip"
+    path.parent.mkdir()
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("a.csv", "symbol,session,close\nTCS_STK___,2025-01-27,4000\n" * 3)
+    packed = bytearray(path.read_bytes())
+    damage(packed)
+    path.write_bytes(packed)
+    (problem,) = ReplayBroker(tmp_path).check()
+    assert f"{path}: cannot be read" in problem
