@@ -40,16 +40,23 @@ Reply = TypeVar("Reply", Price | Missing, Bars | Missing)
 _NUMBERED = re.compile(r"(\d+)-")
 
 # A vendor's error may quote the request, and the request holds the key: whatever follows such a word is left out.
-_SECRETS = (
-    (re.compile(r"(?i)(\b(?:rediss?|valkeys?|https?)://)[^/\s@]*@"), r"\1***@"),
-    (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]+"), r"\1 ***"),
-    (
-        re.compile(
-            r"(?i)((?:[\w-]*(?:token|secret|passw(?:or)?d|pwd|api[-_]?key|jkey|authorization|checksum)[\w-]*|\b(?:totp|pin))"
-            r"[\"']?\s*[=:]\s*[\"']?)(?!bearer|basic)[^\s\"'&,;}]+"
-        ),
-        r"\1***",
-    ),
+_HELD = r"""
+    [\w-]*(?:token|secret|passw(?:or)?d|pwd|api[-_]?key|jkey|encry\w*key|subscription[-_]?key|checksum)[\w-]*
+    |\b(?:totp|pin|key)"""
+_HEADER = r"[\w-]*(?:authorization|cookie)[\w-]*"
+_IS = r"""(?:\\*["'])?\s*(?:[=:]|%3D)\s*"""
+_SECRETS = tuple(
+    (re.compile(pattern, re.IGNORECASE | re.VERBOSE | re.DOTALL), instead)
+    for pattern, instead in (
+        # A password may hold an @ or a slash of its own: everything up to the last @ of the address.
+        (r"""(\b[a-z][a-z0-9+.-]*://)[^\s"']*@""", r"\1***@"),
+        (r"\b(bearer|basic|enctoken)\s+[\w.~+/=-]+", r"\1 ***"),
+        # In quotes that are themselves inside a text, in quotes, and bare.
+        (rf"""((?:{_HELD}|{_HEADER}){_IS}(\\+["']))(?:(?!\2).)+""", r"\1***"),
+        (rf"""((?:{_HELD}|{_HEADER}){_IS}(["']))(?:\\.|(?!\2).)+""", r"\1***"),
+        (rf"""((?:{_HEADER}){_IS})(?!\\*["'])[^\r\n"'}}]+""", r"\1***"),
+        (rf"""((?:{_HELD}){_IS})(?!\\*["'])[^\s"'&,;}}]+""", r"\1***"),
+    )
 )
 
 

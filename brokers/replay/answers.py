@@ -41,6 +41,9 @@ def recorded_key(ask: Question) -> tuple[object, ...]:
 def read_answers(paths: Iterable[Path]) -> Recorded:
     """Read recordings in their order: of a question that was asked twice the later answer counts.
 
+    But an outage takes nothing away that was told before it, as it took nothing from whoever was recorded, whose cache
+    had kept it. Nor does an absence take away the bars that were told before.
+
     Raises
     ------
     FileError
@@ -57,8 +60,17 @@ def read_answers(paths: Iterable[Path]) -> Recorded:
                 key, answer = _read(json.loads(line))
             except (ValueError, KeyError, TypeError, CalendarError) as exc:
                 raise FileError(path, f"is no recorded answer ({type(exc).__name__}: {exc})", number) from exc
-            found[key] = answer
+            if not _takes_nothing_away(answer, found.get(key)):
+                found[key] = answer
     return found
+
+
+def _takes_nothing_away(answer: Price | Missing | str, before: Price | Missing | str | None) -> bool:
+    if not isinstance(answer, Missing) or before is None:
+        return False
+    if isinstance(before, str):
+        return True
+    return answer.why is Why.FAILED and not (isinstance(before, Missing) and before.why is Why.FAILED)
 
 
 def _read(line: Mapping[str, Any]) -> tuple[tuple[object, ...], Price | Missing | str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from attribution.errors import BrokerError
 from attribution.instruments import Equity, Option, Right
+from attribution.market.cache import CachedBroker
 from attribution.market.quotes import (
     Answer,
     Bar,
@@ -36,6 +38,7 @@ from brokers.base import Health
 from brokers.recording import RecordingBarBroker, RecordingBroker
 from brokers.replay import ReplayBarBroker, ReplayBroker
 from tests.market.contract import SourceContract
+from tests.market.counting import CountingBarBroker, Time, at
 from tests.market.recorded import RecordedBroker
 
 KOLKATA = ZoneInfo("Asia/Kolkata")
@@ -185,6 +188,36 @@ def test_an_outage_is_passed_on_and_recorded(tmp_path: Path) -> None:
     assert answer == Missing("failed: connection refused", Why.FAILED)
 
 
+def test_an_outage_hides_nothing_that_was_recorded_before(tmp_path: Path) -> None:
+    close, mark = CloseOf(CALL, MONDAY), QuoteOf(CALL, TEN)
+    inner = Scripted(Price(120.0, "s", PriceKind.CLOSE))
+    RecordingBroker(inner, tmp_path).closes([close])
+    down = RecordingBroker(Scripted(fails="connection refused"), tmp_path)
+    for ask, question in ((down.closes, close), (down.quotes, mark)):
+        with pytest.raises(BrokerError):
+            ask([question])  # type: ignore[operator]
+    replay = ReplayBroker(tmp_path)
+    assert replay.closes([close]) == [Price(120.0, "s", PriceKind.CLOSE)]
+    assert replay.quotes([mark]) == [Missing("failed: connection refused", Why.FAILED)]
+    RecordingBroker(Scripted(Missing("not there any more")), tmp_path).closes([close])
+    assert ReplayBroker(tmp_path).closes([close]) == [Missing("not there any more")]
+
+
+def test_an_outage_takes_no_recorded_minutes_away(tmp_path: Path) -> None:
+    time = Time("2025-01-28 12:00")
+    inner = CountingBarBroker(time)
+    live = CachedBroker(RecordingBroker(inner, tmp_path), clock=time.clock, wall=time.wall)
+    eleven = PriceAt(NIFTY, at("2025-01-28 11:00"))
+    (told,) = live.prices_at([eleven])
+    for nothing in (BrokerError("down"), Missing("no bars")):
+        time.pass_by(120.0)
+        inner.scripted[BarsOf(NIFTY, date(2025, 1, 28))] = nothing
+        with nullcontext() if isinstance(nothing, Missing) else pytest.raises(BrokerError):
+            live.prices_at([PriceAt(NIFTY, time.now)])
+        for replay in (ReplayBroker(tmp_path), ReplayBarBroker(tmp_path)):
+            assert replay.prices_at([eleven]) == live.prices_at([eleven]) == [told]
+
+
 def test_what_no_symbol_can_name_is_passed_on(tmp_path: Path) -> None:
     odd = Equity("NIFTY")  # would be read as the index
     recorder = RecordingBroker(Scripted(Price(1.0, "s", PriceKind.MARK), Price(2.0, "s", PriceKind.MARK)), tmp_path)
@@ -222,6 +255,19 @@ def test_answers_that_do_not_fit_are_passed_on_and_not_recorded(tmp_path: Path) 
         "TOTP=hush",
         "susertoken: hush",
         "checksum=hush;",
+        "headers={'Authorization': 'token k:hush', 'Accept': '*/*'}",
+        "Authorization: token k:hush",
+        "redis://:pa@hush@localhost:6379/0 refused",
+        "redis://u:pa/hush@localhost:6379/0 refused",
+        "postgres://u:hush@db.example/x",
+        "EncryKey: hush",
+        'sent "{\\"apikey\\": \\"one hush\\"}"',
+        'sent {"apikey": "a\\"hush"}',
+        "Cookie: session=hush; other=hush",
+        "Ocp-Apim-Subscription-Key: hush",
+        "body access_token%3Dhush",
+        "enctoken hush",
+        "{'head': {'key': 'hush'}}",
     ],
 )
 def test_no_secret_is_written(tmp_path: Path, reason: str) -> None:
