@@ -43,7 +43,7 @@ _NUMBERED = re.compile(r"(\d+)-")
 _HELD = r"""
     [\w-]*(?:token|secret|passw(?:or)?d|pwd|api[-_]?key|jkey|encry\w*key|subscription[-_]?key|checksum)[\w-]*
     |\b(?:totp|pin|key)"""
-_HEADER = r"[\w-]*(?:authorization|cookie)[\w-]*"
+_HEADER = r"[\w-]*(?:authorization|cookie|x-auth)[\w-]*"
 _IS = r"""(?:\\*["'])?\s*(?:[=:]|%3D)\s*"""
 _SECRETS = tuple(
     (re.compile(pattern, re.IGNORECASE | re.VERBOSE | re.DOTALL), instead)
@@ -54,8 +54,8 @@ _SECRETS = tuple(
         # In quotes that are themselves inside a text, in quotes, and bare.
         (rf"""((?:{_HELD}|{_HEADER}){_IS}(\\+["']))(?:(?!\2).)+""", r"\1***"),
         (rf"""((?:{_HELD}|{_HEADER}){_IS}(["']))(?:\\.|(?!\2).)+""", r"\1***"),
-        (rf"""((?:{_HEADER}){_IS})(?!\\*["'])[^\r\n"'}}]+""", r"\1***"),
-        (rf"""((?:{_HELD}){_IS})(?!\\*["'])[^\s"'&,;}}]+""", r"\1***"),
+        (rf"""((?:{_HEADER}){_IS})(?!\s|\\*["'])[^\r\n"'}}]+""", r"\1***"),
+        (rf"""((?:{_HELD}){_IS})(?!\s|\\*["'])[^\s"'&,;}}]+""", r"\1***"),
     )
 )
 

@@ -280,6 +280,7 @@ def test_no_secret_is_written(tmp_path: Path, reason: str) -> None:
         text = path.read_text(encoding="utf-8")
         assert "hush" not in text
         assert "***" in text
+        assert ":***" not in text  # nothing but the secret is left out
     assert ReplayBroker(tmp_path).check() == []
 
 
