@@ -436,10 +436,26 @@ def test_what_is_stated_for_an_instant_is_what_the_look_up_finds_there(
             assert stated.time.tzinfo == KOLKATA
 
 
-def test_a_price_of_the_date_is_not_passed_over_for_one_without_an_exchange() -> None:
-    table = PriceTable({("NIFTY_IND___", "NSE", "2025-01-27"): 1.0, ("NIFTY_IND___", "2025-01-27 10:00"): 2.0})
-    assert table.stated_at(NIFTY, TEN) is None
-    assert value_of(table.prices_at([PriceAt(NIFTY, TEN)])[0]) == 1.0
+@pytest.mark.parametrize("named", ["date", "instant", "both"])
+def test_a_price_of_the_instant_goes_before_one_of_the_date_whichever_names_the_exchange(named: str) -> None:
+    date_key, instant_key = (("NSE",) if named in (one, "both") else () for one in ("date", "instant"))
+    table = PriceTable({("NIFTY", *date_key, "2025-01-27"): 1.0, ("NIFTY", *instant_key, "2025-01-27 10:00"): 2.0})
+    (found,) = table.prices_at([PriceAt(NIFTY, TEN)])
+    assert table.stated_at(NIFTY, TEN) == found == Price(2.0, "spot_prices", PriceKind.GIVEN, TEN)
+    assert table.stated_at(NIFTY, TEN.replace(hour=11)) is None
+    assert value_of(table.prices_at([PriceAt(NIFTY, TEN.replace(hour=11))])[0]) == 1.0
+
+
+def test_a_close_of_the_instant_goes_before_one_of_the_date() -> None:
+    table = PriceTable({("NIFTY", "NSE", "2025-01-27"): 1.0, ("NIFTY", "2025-01-27 15:30"): 2.0})
+    assert value_of(table.closes([CloseOf(NIFTY, MONDAY)])[0]) == 2.0
+
+
+def test_of_two_prices_of_an_instant_the_one_that_names_the_exchange_counts() -> None:
+    table = PriceTable({("NIFTY", "2025-01-27 10:00"): 1.0, ("NIFTY", "NSE", "2025-01-27 10:00"): 2.0})
+    (found,) = table.prices_at([PriceAt(NIFTY, TEN)])
+    assert table.stated_at(NIFTY, TEN) == found
+    assert value_of(found) == 2.0
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time
+from itertools import chain
 from typing import Any, TypeAlias
 
 from attribution.calendars import canonical_exchange, get_calendar
@@ -72,7 +73,8 @@ class PriceTable:
     stand under the symbol of the future that expires with the option.
 
     Look-up: the exact instant; else a date-typed or midnight key of that date, or the only key of that date
-    (both answered as ``PriceKind.DAILY``); several candidates are a ``Missing`` with the reason.
+    (both answered as ``PriceKind.DAILY``); several candidates are a ``Missing`` with the reason. Of two keys of
+    the same sort the one that names the exchange counts.
     """
 
     def __init__(self, prices: Mapping[Any, SpotValue] | Iterable[Sequence[Any]], name: str = "spot_prices") -> None:
@@ -125,12 +127,13 @@ class PriceTable:
         # A date is a date of the instrument's own exchange, whatever zone the question came in.
         at = at.astimezone(get_calendar(instrument.exchange).zone)
         day = at.date()
-        crowded = 0
-        for series in self._series_of(instrument):
-            hit = series.exact(at) or series.daily(day) or series.only(day)
+        every = self._series_of(instrument)
+        # A price of the very instant goes before one of the date, whether or not its key names the exchange.
+        exact, daily = (series.exact(at) for series in every), (series.daily(day) for series in every)
+        for hit in chain(exact, daily, (series.only(day) for series in every)):
             if hit is not None:
                 return hit
-            crowded += len(series.of_date(day))
+        crowded = sum(len(series.of_date(day)) for series in every)
         what = f"{format_symbol(instrument)} on {instrument.exchange}"
         if crowded:
             return Missing(f"{crowded} prices of {what} on {day}, none of them at {at:%H:%M:%S}")
@@ -148,7 +151,10 @@ class PriceTable:
         if not series:
             return None
         zone = get_calendar(instrument.exchange).zone
-        hit = series[0].exact(at if at.tzinfo is zone else at.astimezone(zone))
+        local = at if at.tzinfo is zone else at.astimezone(zone)
+        hit = series[0].exact(local)
+        if hit is None and len(series) > 1:
+            hit = series[1].exact(local)
         return None if hit is None else self._priced(instrument, *hit)
 
     def prices_at(self, wanted: Sequence[PriceAt]) -> list[Answer]:
@@ -178,9 +184,9 @@ class PriceTable:
 
     def _close(self, ask: CloseOf) -> Answer:
         session = get_calendar(ask.instrument.exchange).session_on(ask.session)
-        for series in self._series_of(ask.instrument):
-            hit = None if session is None else series.exact(session.close)
-            hit = hit or series.daily(ask.session)
+        every = self._series_of(ask.instrument)
+        exact = () if session is None else (series.exact(session.close) for series in every)
+        for hit in chain(exact, (series.daily(ask.session) for series in every)):
             if hit is not None:
                 value, at, _ = hit
                 return self._priced(ask.instrument, value, at, PriceKind.CLOSE)
