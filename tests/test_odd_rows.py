@@ -142,3 +142,40 @@ def test_no_option_closes_below_zero() -> None:
     with pytest.raises(TradeError, match=r"must be zero or positive"):
         get_historical_close_price(None, CALL, "2025-01-20", historical_cache={(CALL, "20250120"): -5.0})
     assert not math.isnan(get_historical_close_price(None, CALL, "2025-01-20", historical_cache=CLOSES))
+
+
+def test_the_callers_own_prices_do_not_come_back_as_closes() -> None:
+    """One price of a date stands for both ends of a window: that makes no move, however often it is asked."""
+    option = "TCS_OPT_20250130_CALL_4100"
+    row = {"symbol": option, "entry_time": "2025-01-20 10:00", "entry_quantity": 175, "entry_price": 80.0}
+    closes: dict[Any, Any] = {(option, "20250120"): 85.0}
+    how: dict[str, Any] = {
+        "spot_prices": {("TCS", "NSE", "2025-01-20"): 4120.0},
+        "historical_cache": closes,
+        "current_time": "2025-01-20 16:00",
+    }
+    for _ in range(2):
+        assert calculate_attribution_for_trade(row, **how)["status"] == "missing_price"
+        assert calculate_attribution_for_trades(pd.DataFrame([row]), **how)["status"].tolist() == ["missing_price"]
+        assert attribute_daily(pd.DataFrame([row]), **how)["status"].tolist() == ["missing_price"]
+    other = {"symbol": "TCS_STK___", "entry_time": "2025-01-17 10:00", "entry_quantity": 1, "entry_price": 4100.0}
+    assert calculate_attribution_for_trades([other, row], **how)[1]["status"] == "missing_price"
+    assert closes == {(option, "20250120"): 85.0}
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [(None, 23500.0), {"spot": None, "forward": {"20250130": 23500.0}}, (None, {pd.Timestamp("2025-01-30"): 23500.0})],
+    ids=["pair", "mapping", "timestamp"],
+)
+def test_a_forward_without_a_spot_plays_the_spot(pair: Any) -> None:
+    row = {**HALF_CLOSED, "exit_quantity": None}
+    prices = {("NIFTY", "NSE", "2025-01-20 10:00"): pair, ("NIFTY", "NSE", "2025-01-21 10:00"): pair}
+    result = calculate_attribution_for_trade(row, spot_prices=prices, day=False)
+    assert (result["status"], result["per_leg"][CALL]["plays_spot"]) == ("ok", "future")
+
+
+def test_a_price_that_is_no_number_is_named_by_symbol_and_instant() -> None:
+    prices = {("NIFTY", "NSE", "2025-01-20 10:00"): "n/a", ("NIFTY", "NSE", "2025-01-21 10:00"): 23500.0}
+    with pytest.raises(TradeError, match=r"NIFTY_IND___ at 2025-01-20 10:00:00\]='n/a': a number"):
+        calculate_attribution_for_trade({**HALF_CLOSED, "exit_quantity": None}, spot_prices=prices, day=False)

@@ -56,7 +56,8 @@ def market_of(
     stated = () if legs is None else (legs,)
     asked = None if broker is None else cached(broker)
     settling = SETTLING if asked is None else asked.settling
-    memory = None if historical_cache is None else CloseTable(historical_cache, settling=settling)
+    own = [source.name for source in prices]
+    memory = None if historical_cache is None else CloseTable(historical_cache, settling=settling, besides=own)
     market = Market(
         price_sources=prices,
         close_sources=prices if memory is None else (memory, *prices),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from math import isfinite
@@ -63,6 +63,9 @@ class CloseTable:
         How long after the end of a session a close that is answered may still change.
     wall
         The zone-aware time of day; may be replaced for tests.
+    besides
+        Names of other sources of the caller's own: what they hold is not filled in, or one price of a date would come
+        back as if it were another source's.
     """
 
     def __init__(
@@ -72,8 +75,10 @@ class CloseTable:
         *,
         settling: timedelta = SETTLING,
         wall: Callable[[], datetime] = utc_now,
+        besides: Collection[str] = (),
     ) -> None:
         self.name = name
+        self._own = frozenset((name, *besides))
         self._closes = closes
         self._settling, self._wall = settling, wall
 
@@ -88,7 +93,7 @@ class CloseTable:
             return
         wall = self._wall()
         for ask, answer in zip(wanted, answers, strict=True):
-            if not isinstance(answer, Price) or answer.kind is not CLOSE or answer.source == self.name:
+            if not isinstance(answer, Price) or answer.kind is not CLOSE or answer.source in self._own:
                 continue
             if close_is_final(ask, answer, wall, self._settling):
                 exchange, key = ask.instrument.exchange, _own_key(ask.instrument, ask.session)

@@ -75,7 +75,7 @@ class PriceFunction:
             return quoted
         if not isinstance(instrument, Future):
             return Price(quoted.spot, self.name, PriceKind.GIVEN, ask.at)
-        forward = forward_for(self.name, quoted, instrument.expiry)
+        forward = forward_for(self.name, quoted.forward, instrument.expiry)
         if forward is None:
             return Missing(f"no forward beside the spot for {format_symbol(instrument)}")
         return Price(forward, self.name, PriceKind.GIVEN, ask.at)

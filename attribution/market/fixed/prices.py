@@ -11,7 +11,7 @@ from attribution.calendars import canonical_exchange, get_calendar
 from attribution.errors import CalendarError, TradeError
 from attribution.fields import as_number, stamp
 from attribution.instruments import Future, Instrument
-from attribution.market.fixed.values import SpotValue, as_underlying_price, canonical_key, forward_for, spot_of
+from attribution.market.fixed.values import SpotValue, canonical_key, forward_of, spot_of
 from attribution.market.quotes import Answer, CloseOf, FillOf, Missing, Price, PriceAt, PriceKind, QuoteOf
 from attribution.symbols import format_symbol, underlying_of
 
@@ -140,7 +140,12 @@ class PriceTable:
         return Missing(f"no price of {what} at {stamp(at)}")
 
     def _priced(self, instrument: Instrument, value: object, at: datetime, kind: PriceKind) -> Answer:
-        spot = as_number(self.name, value if type(value) is float else spot_of(self.name, value))
+        try:
+            spot = as_number(self.name, value if type(value) is float else spot_of(self.name, value))
+        except TradeError as exc:
+            raise TradeError(
+                f"{self.name}[{format_symbol(instrument)} at {stamp(at)}]", exc.value, exc.allowed
+            ) from None
         if spot is None:
             return Missing(f"{format_symbol(instrument)} at {stamp(at)} is given as NaN or None")
         return Price(spot, self.name, kind, at)
@@ -172,8 +177,7 @@ class PriceTable:
         return found
 
     def _forward_beside(self, future: Future, value: object, at: datetime, kind: PriceKind) -> Answer:
-        quoted = as_underlying_price(self.name, value)
-        forward = None if quoted is None else forward_for(self.name, quoted, future.expiry)
+        forward = forward_of(self.name, value, future.expiry)
         if forward is None:
             return Missing(f"no forward beside the spot for {format_symbol(future)}")
         return Price(forward, self.name, kind, at)

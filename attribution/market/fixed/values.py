@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
@@ -19,6 +19,7 @@ __all__ = [
     "as_underlying_price",
     "canonical_key",
     "forward_for",
+    "forward_of",
     "spot_of",
 ]
 
@@ -91,12 +92,22 @@ def _spot_and_forward(field: str, value: object) -> tuple[object, Any]:
     return value, None
 
 
-def forward_for(field: str, quoted: UnderlyingPrice, expiry: date) -> float | None:
-    """Return the forward for delivery at ``expiry`` that stands beside a spot, or None. [currency per unit]"""
-    forward = quoted.forward
-    if isinstance(forward, Mapping):
-        for key in (expiry, expiry.strftime("%Y%m%d"), expiry.isoformat()):
-            if key in forward:
-                return as_number(field, forward[key])
-        return None
-    return as_number(field, forward)
+def forward_of(field: str, value: object, expiry: date) -> float | None:
+    """Return the forward for delivery at ``expiry`` in a given value, whether or not a spot stands beside it.
+
+    In the currency, per unit; None where there is none.
+    """
+    return forward_for(field, _spot_and_forward(field, value)[1], expiry)
+
+
+def forward_for(field: str, forward: object, expiry: date) -> float | None:
+    """Return the forward for delivery at ``expiry`` among one or several, or None. [currency per unit]"""
+    if not isinstance(forward, Mapping):
+        return as_number(field, forward)
+    for key in (expiry, expiry.strftime("%Y%m%d"), expiry.isoformat()):
+        if key in forward:
+            return as_number(field, forward[key])
+    for key, one in forward.items():  # a Timestamp of that day equals no date
+        if isinstance(key, datetime) and key.date() == expiry:
+            return as_number(field, one)
+    return None
