@@ -174,7 +174,7 @@ def test_a_price_that_holds_nothing_is_not_known(value: Any) -> None:
 def test_a_price_of_the_wrong_kind_names_the_argument(value: Any) -> None:
     with pytest.raises(TradeError) as caught:
         lookup({("NIFTY", "2025-01-27 10:00"): value})
-    assert caught.value.field == "spot_prices"
+    assert caught.value.field == "spot_prices[NIFTY_IND___ at 2025-01-27 10:00:00]"
 
 
 WITH_FORWARD = [
