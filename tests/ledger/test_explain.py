@@ -624,6 +624,37 @@ def test_an_evening_elsewhere_is_no_session_here(tmp_path):
         assert [(cell.session.day, cell.pnl) for cell in report.cells] == [(6, 60), (7, 10)]
 
 
+@pytest.mark.parametrize("first", [6, 8, 9, 10, 13, 14])
+def test_an_expiry_that_nobody_told_pays_off_and_is_flat_ever_after(tmp_path, first):
+    """Sold at 3.50, the share ends at 110: −650 a contract from the fill on, and nothing after the 10th."""
+    call = "AAPL250110C00100000"
+    fact = {"multiplier": Decimal(100), "currency": "USD", "fees": Decimal(0), "ts": at(date(2025, 1, 6), 20, 30)}
+    sold = option_fill(1, date(2025, 1, 6), call, "SELL", 2, Decimal("3.5"), split=of("A", 2), **fact)
+    closes = {("AAPL", f"202501{day:02d}"): 100.0 + day for day in range(2, 20)}
+    closes |= {(call, f"202501{day:02d}"): 3.0 for day in (6, 7, 8)}
+    with service_in(tmp_path, account_id="acc") as made:
+        made.append([sold])
+        report = explain_strategies(made, (date(2025, 1, first), date(2025, 1, 15)), closes=closes)
+    assert report.check.is_exact
+    whole = {6: -1300, 8: -1400, 9: -1400, 10: -1400}
+    assert report.by()[0]["pnl"] == whole.get(first, 0)
+    assert {cell.session.day for cell in report.cells} >= {13, 14, 15} - set(range(first))
+
+
+@pytest.mark.parametrize("first", [date(2025, 1, 8), date(2025, 1, 9)])
+def test_a_window_may_begin_where_one_exchange_is_closed(tmp_path, first):
+    """New York was closed on the 9th: what is held there carries the last known price."""
+    facts = {"symbol": "AAPL", "currency": "USD", "ts": at(date(2025, 1, 6), 20, 30), "order_id": "us"}
+    indian = share_fill(1, date(2025, 1, 6), "BUY", 10, 3000, split=of("A", 10))
+    closes = dict(RISING) | {("AAPL_STK___", f"202501{day:02d}"): 100.0 + day for day in range(2, 14)}
+    with service_in(tmp_path, account_id="acc") as made:
+        made.append([indian, replace(indian, **facts)])
+        report = explain_strategies(made, (first, date(2025, 1, 10)), closes=closes)
+    told = {cell.session.day: cell.pnl for cell in report.cells if cell.symbol == "AAPL"}
+    assert told == ({8: 10} if first.day == 8 else {}) | {9: 0, 10: 20}
+    assert all(check.is_exact for check in report.checks.values())
+
+
 # --- a real market ------------------------------------------------------------------------------------------------
 
 
