@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from attribution.ledger.errors import InvalidRecordError
 from attribution.ledger.importers import (
     ImportFileError,
     Renaming,
@@ -17,6 +20,7 @@ from attribution.ledger.importers import (
     read_generic,
     read_tastytrade,
 )
+from attribution.ledger.importers.cells import amount_of
 from attribution.ledger.records import Event, EventAction, Fill
 from tests.ledger.ledger_tools import order, service_in
 from tests.market_data import market_data
@@ -413,6 +417,51 @@ def test_rows_that_cannot_be_read_are_listed(service, line, told):
     report = import_statement(service, read_generic(text.splitlines(keepends=True), "mine"))
     assert report.recorded == 1
     assert told in str(report.unmatched[0])
+
+
+@pytest.mark.parametrize(
+    ("cell", "decimal", "value"),
+    [
+        ("1,234,567.89", ".", "1234567.89"),
+        ("12,34,567", ".", "1234567"),
+        ("$1,234.50", ".", "1234.50"),
+        ("(5.00)", ".", "-5.00"),
+        ("-$5", ".", "-5"),
+        ("1E-05", ".", "0.00001"),
+        ("187,50", ",", "187.50"),
+        ("1.234,56", ",", "1234.56"),
+    ],
+)
+def test_numbers_as_exports_write_them(cell, decimal, value):
+    assert amount_of("price", cell, decimal) == Decimal(value)
+
+
+@pytest.mark.parametrize(
+    ("cell", "decimal"),
+    [
+        (cell, ".")
+        for cell in ("187,50", "1,2", "1.234,56", "1234,567", "0,123", "1,,234", "1_000", "1 234", "5-", "--5")
+    ]
+    + [("1.2", ","), ("1,234.5", ",")],
+)
+def test_a_number_that_could_be_another_one_is_never_guessed(cell, decimal):
+    with pytest.raises(InvalidRecordError, match="a number such as"):
+        amount_of("price", cell, decimal)
+
+
+@given(
+    value=st.decimals(-(10**9), 10**9, places=2),
+    form=st.sampled_from(["{:f}", "{:,f}"]),
+    comma=st.booleans(),
+    precision=st.integers(1, 40),
+)
+def test_a_number_is_read_as_it_was_written(value, form, comma, precision):
+    """Plain or in thousands, with either decimal point, and whatever precision the caller computes with."""
+    text = form.format(value)
+    if comma:
+        text = text.translate(str.maketrans(",.", ".,"))
+    with localcontext(prec=precision):
+        assert str(amount_of("price", text, "," if comma else ".")) == str(value)
 
 
 def test_maps_and_zones_that_do_not_exist_are_refused():
