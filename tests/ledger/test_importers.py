@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from decimal import Decimal, localcontext
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from attribution.ledger.errors import InvalidRecordError
@@ -260,6 +261,72 @@ def test_what_is_no_export_is_refused_whole(tmp_path, content, told):
         read_tastytrade(tmp_path / "nowhere.csv")
 
 
+@pytest.mark.parametrize("first_file", [[0, 1], [1, 0]])
+@pytest.mark.parametrize("second_file", [[0, 1, 2], [1, 0, 2], [2, 0, 1], [2, 1, 0]])
+def test_exports_that_overlap_record_nothing_twice_whichever_way_round_they_are(service, first_file, second_file):
+    """One order filled 1 and 2 within a second: a file of that second alone does not say which end is the newest."""
+    earlier = trade("SELL_TO_CLOSE", "50.00", Date="2023-01-05T10:00:00-0600", **{"Order #": "5"})
+    rows = [trade("BUY_TO_OPEN", "-100.00", 1), trade("BUY_TO_OPEN", "-220.00", 2), earlier]
+    import_statement(service, read_tastytrade(lines([rows[n] for n in first_file]), "default"))
+    report = import_statement(service, read_tastytrade(lines([rows[n] for n in second_file]), "default"))
+    assert (report.recorded, report.known, report.unmatched) == (1, 2, [])
+    assert report.reconciles
+    assert service.book.positions()[0].quantity == 2
+    assert service.book.cash() == -270
+
+
+def test_what_an_earlier_version_counted_in_the_order_of_the_rows_is_known(service):
+    """It named the larger fill cum:2 and the smaller one cum:3, because the file did."""
+    rows = [trade("BUY_TO_OPEN", "-100.00", 1), trade("BUY_TO_OPEN", "-220.00", 2)]
+    statement = read_tastytrade(lines(rows), "default")
+    (small, large) = (item for _, item in statement.items)
+    stem = small.fill_id.rpartition(":")[0]
+    service.append([replace(large, fill_id=f"{stem}:2"), replace(small, fill_id=f"{stem}:3")])
+    report = import_statement(service, statement)
+    assert (report.recorded, report.known, report.unmatched) == (0, 2, [])
+
+
+def test_every_row_counts_in_its_own_currency(service):
+    rows = [
+        trade("BUY_TO_OPEN", "-100.00", Currency="EUR"),
+        removal("expiration", Date="2023-01-20T16:00:00-0600", Currency="EUR"),
+        row(Type="Money Movement", Description="Wire Funds Received", Value="70", Quantity=0, Currency="EUR"),
+        row(Type="Money Movement", Description="INTEREST ON CREDIT BALANCE", Value="5", Quantity=0, Currency="USD"),
+    ]
+    report = import_statement(service, read_tastytrade(lines(rows, NEW), "default", strategy="A"))
+    assert (report.recorded, report.unmatched, report.notes) == (4, [], [])
+    assert report.cash == {"EUR": (-30, -30), "USD": (5, 5)}
+    assert service.book.positions() == []
+    assert service.book.cash(currency="EUR") == -30
+    with pytest.raises(InvalidRecordError, match=r"EUR.*USD"):
+        _ = report.cash_of_file
+
+
+def test_a_change_of_symbol_that_was_broken_off_halfway_keeps_the_owners(service):
+    old = {"Symbol": "OLD", "Instrument Type": "Equity", "Multiplier": 1}
+    new = old | {"Symbol": "NEW"}
+    rows = [
+        trade("BUY_TO_OPEN", "-100.00", Date="2023-01-05T10:00:00-0600", **old),
+        trade("SELL_TO_CLOSE", "100.00", Type="Receive Deliver", Description="Symbol change", **old),
+        trade("BUY_TO_OPEN", "-100.00", Type="Receive Deliver", Description="Symbol change", **new),
+    ]
+    statement = read_tastytrade(lines(rows), "default", strategy="A")
+    (_, bought), (_, renaming) = statement.items
+    assert isinstance(renaming, Renaming)
+    service.append([bought, replace(renaming.leaves, split={"A": Decimal(1)})])
+    report = import_statement(service, statement)
+    assert (report.recorded, report.unmatched) == (1, [])
+    assert [(one.strategy, one.symbol, one.quantity) for one in service.book.positions()] == [("A", "NEW", 1)]
+
+
+def test_the_callers_own_decimal_context_is_none_of_ours(service):
+    share = {"Symbol": "XYZ", "Instrument Type": "Equity", "Multiplier": ""}
+    with localcontext(prec=3):
+        report = import_statement(service, read_tastytrade(lines([trade("BUY_TO_OPEN", "-1234567.89", 7, **share)])))
+    assert (report.unmatched, report.reconciles) == ([], True)
+    assert service.book.cash() == Decimal("-1234567.89")
+
+
 # --- alpaca -------------------------------------------------------------------------------------------------------
 
 
@@ -297,6 +364,112 @@ def test_upstream_a_fill_recorded_while_trading_was_imported_a_second_time(servi
     assert (report.recorded, report.known, report.unmatched) == (0, 1, [])
     filled["price"] = "2631"
     assert len(import_statement(live, read_alpaca([filled], "default", strategy="A")).unmatched) == 1, "a contradiction"
+
+
+def slices_of(*parts: tuple[int, str], side: str = "buy", order_id: str = "order-1") -> list[dict[str, Any]]:
+    """Activities of one order, its fills one after the other."""
+    made, total = [], 0
+    for number, (quantity, price) in enumerate(parts):
+        total += quantity
+        facts = {"qty": str(quantity), "cum_qty": str(total), "price": price, "side": side, "symbol": "AAPL"}
+        when = f"2025-01-06T15:01:{number:02d}Z"
+        made.append(activity("FILL", transaction_time=when, order_id=order_id, **facts))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("parts", "price"),
+    [
+        ([(50, "100")], "100"),
+        ([(20, "100"), (30, "100")], "100"),
+        ([(20, "99"), (30, "101")], "100.2"),
+        ([(20, "100"), (15, "100"), (15, "100")], "100"),
+    ],
+)
+def test_an_order_recorded_as_a_whole_is_known_by_its_activities(service, parts, price):
+    live = service_of_alpaca(service)
+    live.record_filled_order(order(1, "BUY", 50, price, "A"))
+    before = live.book.cash()
+    report = import_statement(live, read_alpaca(slices_of(*parts), "default", strategy="A"))
+    assert (report.recorded, report.known, report.unmatched) == (0, len(parts), [])
+    assert report.cash_of_file == -50 * Decimal(price)
+    assert report.cash_of_ledger == before
+    assert live.book.positions()[0].quantity == 50
+    again = import_statement(live, read_alpaca(slices_of(*parts), "default", strategy="A"))
+    assert (again.recorded, again.known) == (0, len(parts))
+
+
+def test_activities_within_a_recorded_order_are_known_and_those_beyond_it_are_new(service):
+    live = service_of_alpaca(service)
+    live.record_filled_order(order(1, "BUY", 50, "100", "A"))
+    before = live.book.cash()
+    one = import_statement(live, read_alpaca(slices_of((20, "100")), "default"))
+    assert (one.recorded, one.known, one.unmatched) == (0, 1, [])
+    assert "50 are on record, 20 in this file" in one.notes[0]
+    more = import_statement(live, read_alpaca(slices_of((20, "100"), (30, "100"), (10, "101")), "default"))
+    assert (more.recorded, more.known, more.unmatched) == (1, 2, [])
+    assert live.book.cash() == before - 1010
+    assert sum(one.quantity for one in live.book.positions()) == 60
+
+
+@pytest.mark.parametrize(
+    ("activities", "told"),
+    [
+        (slices_of((20, "100"), (30, "103")), "another price"),
+        (slices_of((20, "100"), (31, "100")), "has 30 of the 31, in other slices"),
+        (slices_of((20, "100"), (30, "100"), side="sell"), "is BUY AAPL"),
+        (slices_of((20, "103")), "another price"),
+    ],
+)
+def test_activities_that_contradict_a_recorded_order_are_listed_and_nothing_is_doubled(service, activities, told):
+    live = service_of_alpaca(service)
+    live.record_filled_order(order(1, "BUY", 50, "100", "A"))
+    cash = live.book.cash()
+    report = import_statement(live, read_alpaca(activities, "default"))
+    assert report.recorded == 0
+    assert told in str(report.unmatched[0])
+    assert live.book.cash() == cash
+    assert not report.reconciles
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    parts=st.lists(st.integers(1, 9), min_size=1, max_size=6), recorded=st.sets(st.integers(0, 5)), again=st.booleans()
+)
+def test_an_order_counts_once_however_it_was_sliced_on_its_two_ways_in(tmp_path_factory, parts, recorded, again):
+    """Reported while trading after some of its fills, imported by all of them: the order's own quantity, once."""
+    with service_in(tmp_path_factory.mktemp("ledger")) as made:
+        live = service_of_alpaca(made)
+        for number in sorted(recorded & set(range(len(parts)))):
+            live.record_filled_order(order(1, "BUY", sum(parts[: number + 1]), "100", "A"))
+        activities = slices_of(*((quantity, "100") for quantity in parts))
+        for _ in range(1 + again):
+            report = import_statement(live, read_alpaca(activities, "default", strategy="A"))
+            assert report.unmatched == []
+        assert [one.quantity for one in live.book.positions()] == [sum(parts)]
+
+
+def test_a_page_that_is_repeated_is_one(service):
+    pages = slices_of((20, "100"), (30, "100")) * 2
+    report = import_statement(service, read_alpaca(pages, "default"))
+    assert (report.recorded, report.known) == (2, 2)
+    assert report.cash_of_ledger == service.book.cash() == -5000
+    assert not report.reconciles, "the file tells of more than happened"
+
+
+def test_the_cash_compared_is_that_of_the_book(service):
+    """Recorded without fees while trading: the fill is known, and the 9.99 that the ledger lacks are told."""
+    live = service_of_alpaca(service)
+    live.record_filled_order(order(1, "BUY", 50, "100", "A") | {"fees": None, "fill_id": "F"})
+    text = (
+        "timestamp,symbol,side,quantity,price,order_id,fill_id,fees,venue\n"
+        "2025-01-06T15:01:00Z,AAPL,BUY,50,100,order-1,F,9.99,alpaca\n"
+    )
+    report = import_statement(live, read_generic(text.splitlines(keepends=True), "default"))
+    assert (report.recorded, report.known) == (0, 1)
+    assert (report.cash_of_file, report.cash_of_ledger) == (Decimal("-5009.99"), -5000)
+    assert not report.reconciles
+    assert report.notes == ["line 2: -5009.99 by the file, -5000 by the ledger"]
 
 
 def service_of_alpaca(service):

@@ -120,11 +120,14 @@ class _Reader:
         for line in lines:
             try:
                 item = self._item(line)
-                self._statement.count_cash(cash_moved(item))
                 items.append((line, item))
             except InvalidRecordError as error:
                 self._statement.refuse(line, str(error))
+                self._statement.count_refused(None, "")
         for line, item in in_order(items, lambda pair: pair[1].ts):
+            moved = cash_moved(item)
+            if moved is not None:  # else the book knows the direction in which it closed
+                self._statement.count_cash(moved, item.currency)
             self._statement.add(line, item)
 
     def _item(self, line: Line) -> Fill | Event:
