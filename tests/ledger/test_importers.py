@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from attribution.ledger.canonical import digest
 from attribution.ledger.errors import InvalidRecordError
 from attribution.ledger.importers import (
     ImportFileError,
@@ -592,6 +593,10 @@ def test_rows_that_cannot_be_read_are_listed(service, line, told):
     assert told in str(report.unmatched[0])
 
 
+def import_text(service, text: str, **options: Any):
+    return import_statement(service, read_generic(text.splitlines(keepends=True), "mine", **options))
+
+
 @pytest.mark.parametrize(
     ("cell", "decimal", "value"),
     [
@@ -635,6 +640,156 @@ def test_a_number_is_read_as_it_was_written(value, form, comma, precision):
         text = text.translate(str.maketrans(",.", ".,"))
     with localcontext(prec=precision):
         assert str(amount_of("price", text, "," if comma else ".")) == str(value)
+
+
+def test_decimal_commas_are_listed_and_read_where_they_are_told_of(service):
+    text = 'timestamp,symbol,side,quantity,price\n2025-01-06T15:00:00,SAP,BUY,10,"187,50"\n'
+    report = import_text(service, text)
+    assert report.recorded == 0
+    assert "187,50" in str(report.unmatched[0])
+    assert not report.reconciles, "what the row moved is not known"
+    european = "timestamp;symbol;side;quantity;price\n2025-01-06T15:00:00;SAP;BUY;1.000;187,50\n"
+    assert import_text(service, european, decimal=",", delimiter=";").cash_of_ledger == -187500
+    with pytest.raises(ImportFileError, match="decimals after"):
+        import_text(service, text, decimal="'")
+
+
+def test_two_columns_of_one_name_are_refused(service):
+    with pytest.raises(ImportFileError, match="two columns are called 'price'"):
+        import_text(service, "timestamp,symbol,quantity,price,price\n2025-01-06,AAPL,1,1,999\n")
+
+
+CELLS = {
+    "timestamp": "2025-01-06T15:00:00Z",
+    "symbol": "AAPL",
+    "side": "BUY",
+    "quantity": "10",
+    "price": "100",
+    "notes": "",
+}
+
+
+@pytest.mark.parametrize("own", [{}, {"order_id": "X1"}, {"fill_id": "F1"}, {"order_id": "X1", "fill_id": "F1"}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"notes": "settled"},
+        {"quantity": "10.0", "price": "1.00E+2"},
+        {"timestamp": "2025-01-06T10:00:00-05:00"},
+        {"side": "buy", "bid": ""},
+        {"Ignored": "anything"},
+    ],
+)
+@pytest.mark.parametrize("reverse", [False, True])
+def test_the_same_row_written_otherwise_is_the_same(service, own, change, reverse):
+    first = CELLS | own
+    second = first | change
+    for cells in (first, dict(reversed(second.items())) if reverse else second):
+        report = import_text(service, ",".join(cells) + "\n" + ",".join(cells.values()) + "\n")
+        assert report.unmatched == []
+    assert report.known == 1
+    assert service.book.positions()[0].quantity == 10
+
+
+def test_an_event_written_with_other_notes_is_the_same(service):
+    text = "timestamp,symbol,side,quantity,price,amount,fill_id,notes\n2025-01-06,,interest,,,5,I1,{}\n"
+    import_text(service, text.format(""))
+    assert import_text(service, text.format("January")).known == 1
+    assert len(import_text(service, text.replace(",5,", ",6,").format("")).unmatched) == 1
+    assert service.book.income() == 5
+
+
+@pytest.mark.parametrize("own", [{}, {"order_id": "X1"}, {"fill_id": "F1"}])
+def test_a_row_that_an_earlier_version_recorded_is_known(service, own):
+    """It named rows by a digest of all their cells, in the order of the columns."""
+    cells = CELLS | own
+    former = digest("\x1f".join(cells.values()))[:16] + ":1"
+    text = ",".join(cells) + "\n" + ",".join(cells.values()) + "\n"
+    (item,) = [item for _, item in read_generic(text.splitlines(keepends=True), "mine").items]
+    service.append(
+        [
+            replace(item, order_id=own.get("order_id", former), fill_id=own.get("fill_id", former)),
+        ]
+    )
+    report = import_text(service, text)
+    assert (report.recorded, report.known, report.reconciles) == (0, 1, True)
+
+
+def test_events_keep_currency_fees_and_strategy(service):
+    text = (
+        "timestamp,symbol,side,quantity,price,currency,fees,strategy,amount\n"
+        "2025-01-06T15:00:00,SAP,BUY,10,100,EUR,1,A,\n"
+        "2025-01-06T15:00:00,SAP,BUY,10,100,EUR,1,B,\n"
+        "2025-01-07T15:00:00,SAP,DIVIDEND,,,EUR,0.5,A,7\n"
+        "2025-01-08T15:00:00,SAP,EXPIRE,10,0,EUR,2.5,B,\n"
+        "2025-01-08T15:00:00,,DEPOSIT,,,EUR,,,1000\n"
+        "2025-01-08T15:00:00,,FEE,,,EUR,,A,-3\n"
+    )
+    report = import_text(service, text)
+    assert (report.recorded, report.unmatched, report.notes) == (6, [], [])
+    assert report.cash == {"EUR": (-1001, -1001)}
+    book = service.book
+    assert book.currencies == ["EUR"]
+    assert [(one.strategy, one.quantity) for one in book.positions()] == [("A", 10)]
+    assert book.income(strategy="A") == 4
+    assert book.realised(strategy="B") == Decimal("-1003.5")
+    assert book.contributed() == 1000
+
+
+@pytest.mark.parametrize("extra", ["1,", ",A"])
+def test_what_a_deposit_cannot_keep_is_listed_and_still_counted(service, extra):
+    text = f"timestamp,symbol,side,quantity,price,amount,fees,strategy\n2025-01-08,,DEPOSIT,,,1000,{extra}\n"
+    report = import_text(service, text)
+    assert "the account's" in str(report.unmatched[0])
+    assert (report.cash_of_file, report.cash_of_ledger, report.reconciles) == (1000, 0, False)
+
+
+@pytest.mark.parametrize(
+    ("word", "amounts", "booked", "listed"),
+    [
+        ("FEE", ["5.00"], -5, 0),
+        ("FEE", ["-5.00"], -5, 0),
+        ("FEE", ["-5.00", "2.00"], -5, 1),
+        ("WITHDRAWAL", ["500"], -500, 0),
+        ("WITHDRAWAL", ["-500", "20"], -520, 0),
+        ("DEPOSIT", ["500"], 500, 0),
+        ("DEPOSIT", ["-500"], 0, 1),
+        ("INTEREST", ["-3", "4"], 1, 0),
+        ("ADJUSTMENT", ["-3"], -3, 0),
+    ],
+)
+def test_words_say_which_way_the_cash_went(service, word, amounts, booked, listed):
+    rows = [f"2025-01-0{number},,{word},,,{amount}\n" for number, amount in enumerate(amounts, 1)]
+    report = import_text(service, "timestamp,symbol,side,quantity,price,amount\n" + "".join(rows))
+    assert service.book.cash() == booked
+    assert len(report.unmatched) == listed
+
+
+def test_a_buy_of_a_negative_quantity_is_refused_and_a_sale_of_one_is_a_sale(service):
+    text = "timestamp,symbol,side,quantity,price\n2025-01-06,X,{},-5,10\n"
+    assert "not negative" in str(import_text(service, text.format("BUY")).unmatched[0])
+    assert import_text(service, text.format("SELL")).recorded == 1
+    assert service.book.positions()[0].quantity == -5
+
+
+@pytest.mark.parametrize(("side", "cash"), [("buy", 5000), ("sell", -5000)])
+@pytest.mark.parametrize("amount", ["", "{}"])
+def test_an_expiry_at_the_settlement_closes_what_is_open(service, side, cash, amount):
+    option = "SPXW250110C05900000"
+    text = (
+        "timestamp,symbol,side,quantity,price,amount\n"
+        f"2025-01-06T15:00:00Z,{option},{side},2,10,\n"
+        f"2025-01-10T21:00:00Z,{option},EXPIRE,2,25,{amount.format(cash)}\n"
+    )
+    for known in (0, 2):
+        report = import_text(service, text)
+        assert (report.unmatched, report.known) == ([], known)
+        assert report.reconciles
+    assert service.book.positions() == []
+    assert service.book.realised() == cash * 3 / 5
+    wrong = text.replace(",EXPIRE,2,25,", ",EXPIRE,2,25,7")
+    if amount == "":
+        assert "are worth" in str(import_text(service, wrong).unmatched[0])
 
 
 def test_maps_and_zones_that_do_not_exist_are_refused():
