@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from attribution.app.ledger_import import tell_import
 from attribution.ledger.canonical import digest
 from attribution.ledger.errors import InvalidRecordError
 from attribution.ledger.importers import (
@@ -23,7 +24,7 @@ from attribution.ledger.importers import (
     read_tastytrade,
 )
 from attribution.ledger.importers.cells import amount_of
-from attribution.ledger.records import Event, EventAction, Fill
+from attribution.ledger.records import Correction, Event, EventAction, Fill
 from tests.ledger.ledger_tools import order, service_in
 from tests.market_data import market_data
 
@@ -303,6 +304,18 @@ def test_every_row_counts_in_its_own_currency(service):
         _ = report.cash_of_file
 
 
+def test_the_command_line_tells_every_currency_and_what_it_cannot_compare(service, capsys, tmp_path):
+    rows = [
+        row(Type="Money Movement", Description="Wire", Value=value, Quantity=0, Currency=currency)
+        for value, currency in (("70", "EUR"), ("5", "USD"), ("five", "USD"))
+    ]
+    tell_import(tmp_path / "export.csv", import_statement(service, read_tastytrade(lines(rows, NEW), "default")))
+    told = capsys.readouterr().out
+    assert "cash EUR: 70.00 by the file, 70.00 by the ledger: reconciles" in told
+    assert "cash USD: 5.00 by the file, 5.00 by the ledger: reconciles" in told
+    assert "cash: 1 listed rows do not tell what they moved" in told
+
+
 def test_a_change_of_symbol_that_was_broken_off_halfway_keeps_the_owners(service):
     old = {"Symbol": "OLD", "Instrument Type": "Equity", "Multiplier": 1}
     new = old | {"Symbol": "NEW"}
@@ -431,6 +444,26 @@ def test_activities_that_contradict_a_recorded_order_are_listed_and_nothing_is_d
     assert told in str(report.unmatched[0])
     assert live.book.cash() == cash
     assert not report.reconciles
+
+
+@pytest.mark.parametrize(
+    ("told", "parts", "cash"),
+    [
+        ({"action": "correct", "price": Decimal(101)}, [(20, "101"), (30, "101")], -5050),
+        ({"action": "correct", "quantity": Decimal(45)}, [(20, "100"), (25, "100")], -4500),
+        ({"action": "bust"}, [(20, "100"), (30, "100")], 0),
+    ],
+)
+def test_a_corrected_order_is_compared_as_it_was_corrected(service, told, parts, cash):
+    live = service_of_alpaca(service)
+    live.record_filled_order(order(1, "BUY", 50, "100", "A") | {"fees": "0"})
+    (fill,) = live.get_ledger().entries
+    envelope = {"account_id": "default", "ts": fill.ts, "trade_date": fill.trade_date, "source": "desk"}
+    live.append([Correction(**envelope, fill_key=fill.key, revision=1, **told)])
+    report = import_statement(live, read_alpaca(slices_of(*parts), "default"))
+    assert (report.recorded, report.known, report.unmatched) == (0, 2, [])
+    assert report.cash_of_ledger == live.book.cash() == cash
+    assert report.reconciles == (cash != 0)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

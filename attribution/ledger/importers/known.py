@@ -61,10 +61,17 @@ class KnownFills:
         """Look every fill of a statement up."""
         found = cls()
         pieces: dict[_Order, list[_Piece]] = {}
+        seen: dict[tuple[_Order, str], Trade] = {}
         for line, item in statement.items:
             if isinstance(item, Fill):
                 piece = _Piece(line, item, trade_of_fill(item, 0), item.key.rpartition("/")[2])
-                found._collect(piece, pieces.setdefault(_order_of(item), []))
+                its_order = _order_of(item)
+                first = seen.get((its_order, piece.id))
+                if first is not None and _same(first, piece.trade):  # pages overlap
+                    found.known[line] = None
+                    continue
+                seen[its_order, piece.id] = piece.trade
+                pieces.setdefault(its_order, []).append(piece)
         steps = book.told().steps
         recorded: dict[_Order, dict[str, Trade]] = {}
         for (account, kind, key), step in steps.items():
@@ -79,13 +86,6 @@ class KnownFills:
                 told = {name: one for name, one in on_record.items() if one.sheet.symbol == symbol}
                 found._by_order([one for one in rest if one.trade.sheet.symbol == symbol], told, book)
         return found
-
-    def _collect(self, piece: _Piece, pieces: list[_Piece]) -> None:
-        """Add a piece to those of its order; one that repeats another, as overlapping pages do, is known by it."""
-        if any(one.id == piece.id and _same(one.trade, piece.trade) for one in pieces):
-            self.known[piece.line] = None
-        else:
-            pieces.append(piece)
 
     def _by_name(
         self, pieces: Iterable[_Piece], on_record: dict[str, Trade], former: Mapping[int, str], book: Book
@@ -141,7 +141,7 @@ class KnownFills:
                 has = f"{'BUY' if first.units > 0 else 'SELL'} {first.sheet.symbol} in {first.sheet.currency}"
                 self._refuse([piece.line], f"{name} is {has}")
         within = self._within(rest, _spans(told, by_slices=by_slices), by_slices=by_slices, name=name)
-        self._agree(within, [book.effective(trade) or trade for trade in told.values()], name)
+        self._agree(within, list(told.values()), name, book)
 
     def _within(
         self, pieces: list[_Piece], spans: list[tuple[int, int]], *, by_slices: bool, name: str
@@ -158,10 +158,11 @@ class KnownFills:
                 self._refuse([piece.line], f"{name} has {_text(covered)} of the {_text(size)}, in other slices")
         return within
 
-    def _agree(self, pieces: list[_Piece], told: Sequence[Trade], name: str) -> None:
+    def _agree(self, pieces: list[_Piece], recorded: Sequence[Trade], name: str, book: Book) -> None:
         """Compare an order's fills with what is recorded of it: all of it, or a part at the same price."""
         if not pieces:
             return
+        told = [book.effective(trade) or trade for trade in recorded]
         size, value = _total([piece.trade for piece in pieces])
         recorded_size, recorded_value = _total(told)
         lines = [piece.line for piece in pieces]
@@ -169,7 +170,7 @@ class KnownFills:
         if size > recorded_size:
             self._refuse(lines, f"{name} has {_text(recorded_size)} of the {_text(size)}")
         elif size == recorded_size:
-            self.orders.append((lines, told))
+            self.orders.append((lines, recorded))
             if not any(one.key.rpartition("/")[2].startswith(_CUMULATIVE) for one in told):
                 self.notes.append(f"line {lines[0]}: taken for what is on record of {name} under other ids")
             if abs(value - recorded_value) <= (_rounding(told) if len(prices) > 1 else 0):

@@ -185,7 +185,7 @@ class _Run:
                     held[currency] = held.get(currency, Decimal(0)) + booked
                 seen.add(name)
             for lines, trades in self._fills.orders:
-                booked = sum((cash_of_trade(trade) for trade in trades), Decimal(0))
+                booked = sum((self._cash(trade) for trade in trades), Decimal(0))
                 self._compare(lines, sum((told[line] for line in lines), Decimal(0)), booked)
                 currency = trades[0].sheet.currency
                 held[currency] = held.get(currency, Decimal(0)) + booked
@@ -212,6 +212,10 @@ class _Run:
             if not isinstance(step, Trade):
                 return Decimal(0)
             trade = step
+        return self._cash(trade)
+
+    def _cash(self, trade: Trade) -> Decimal:
+        """What the book moved for a trade as its corrections leave it; nothing for a busted one."""
         effective = self._book.effective(trade)
         return Decimal(0) if effective is None else cash_of_trade(effective)
 
