@@ -92,7 +92,17 @@ class _Fact(NamedTuple):
 
     trade_date: date
     ts: int
-    mid: Decimal | None
+    bid: object
+    ask: object
+
+    @property
+    def mid(self) -> Decimal | None:
+        """The mid of the quote at a fill; None where there is none, or one that cannot be."""
+        if self.bid is None or self.ask is None:
+            return None
+        with exact():
+            low, high = Decimal(str(self.bid)), Decimal(str(self.ask))
+            return (low + high) / 2 if low <= high else None
 
 
 def changes_of(entries: Iterable[Entry], closing: str, exchange: str | None, until: int | None) -> list[Change]:
@@ -124,20 +134,10 @@ def _folded(entries: Iterable[Entry], closing: str, until: int | None) -> tuple[
             book.head = _START
         book.apply_entry(entry)
         if entry.kind in (Kind.FILL, Kind.CROSS, Kind.EVENT):
-            fact = _Fact(entry.trade_date, entry.ts, _mid(entry.body))
+            fact = _Fact(entry.trade_date, entry.ts, entry.body.get("bid"), entry.body.get("ask"))
             facts.setdefault((entry.account_id, str(entry.kind), entry.key), fact)
     book.settle()
     return book, facts
-
-
-def _mid(body: Mapping[str, object]) -> Decimal | None:
-    """The mid of the quote at a fill; None where there is none, or one that cannot be."""
-    bid, ask = body.get("bid"), body.get("ask")
-    if bid is None or ask is None:
-        return None
-    with exact():
-        low, high = Decimal(str(bid)), Decimal(str(ask))
-        return (low + high) / 2 if low <= high else None
 
 
 class _Reader:
@@ -196,8 +196,9 @@ class _Reader:
         """The column of a step's effect, or None with the price it is explained from, and whether that is a quote."""
         if isinstance(step, Happening):
             return _explained_event(step.event)
-        if fact.mid is not None:
-            return None, fact.mid, True
+        mid = fact.mid
+        if mid is not None:
+            return None, mid, True
         trade = self._book.effective(step) or step
         return None, from_units(trade.price // trade.multiplier, POINT_PLACES), not step.units
 

@@ -413,6 +413,27 @@ def test_an_order_recorded_as_a_whole_is_known_by_its_activities(service, parts,
     assert (again.recorded, again.known) == (0, len(parts))
 
 
+@pytest.mark.parametrize("cum", [{}, {"fill_id": "cum:50"}])
+def test_an_order_recorded_without_a_venue_is_known_by_its_id(service, cum):
+    service.record_filled_order(order(1, "BUY", 50, "100", "A") | {"fees": "0"} | cum)
+    for activities in (slices_of((50, "100")), slices_of((20, "100"), (30, "100"))):
+        report = import_statement(service, read_alpaca(activities, "default"))
+        assert (report.recorded, report.unmatched, report.reconciles) == (0, [], True)
+    dearer = import_statement(service, read_alpaca(slices_of((50, "101")), "default"))
+    assert "another price" in str(dearer.unmatched[0])
+    assert service.book.positions()[0].quantity == 50
+
+
+def test_a_cost_whose_sign_another_export_shows_is_told(service):
+    """A column with plusses alone holds costs; beside a minus the same plus is a credit: the difference shows."""
+    credit = trade("BUY_TO_OPEN", "-100.00", Commissions="0.25")
+    cost = trade("BUY_TO_OPEN", "-100.00", Commissions="-1.00", Date="2023-01-05T10:00:00-0600", **{"Order #": "5"})
+    import_statement(service, read_tastytrade(lines([credit]), "default"))
+    report = import_statement(service, read_tastytrade(lines([credit, cost]), "default"))
+    assert (report.recorded, report.known, report.reconciles) == (1, 1, False)
+    assert report.notes == ["line 2: -99.75 by the file, -100.25 by the ledger"]
+
+
 def test_activities_within_a_recorded_order_are_known_and_those_beyond_it_are_new(service):
     live = service_of_alpaca(service)
     live.record_filled_order(order(1, "BUY", 50, "100", "A"))

@@ -9,7 +9,7 @@ under names of another kind: what stays within the recorded quantity is on recor
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
@@ -19,7 +19,6 @@ from attribution.ledger.canonical import decimal_text
 from attribution.ledger.facts import POINT_PLACES, trade_of_fill
 from attribution.ledger.importers.statement import Statement
 from attribution.ledger.money import MONEY_PLACES, QUANTITY_PLACES, from_units, to_units
-from attribution.ledger.record import joined_key
 from attribution.ledger.records import Fill
 from attribution.ledger.sheet import Trade
 
@@ -30,8 +29,8 @@ _COUNTED = ":cum:"
 _CONTENT = re.compile(r"[0-9a-f]{16}:\d+")
 _HALF_CENT = 5 * 10 ** (POINT_PLACES - 3)
 
-_Order = tuple[str, str]
-"""Account, and the key of the order's fills up to their own ids."""
+_Order = tuple[str, str, str]
+"""Account, venue and order, as they stand in the keys of its fills."""
 
 
 class _Piece(NamedTuple):
@@ -72,14 +71,9 @@ class KnownFills:
                     continue
                 seen[its_order, piece.id] = piece.trade
                 pieces.setdefault(its_order, []).append(piece)
-        steps = book.told().steps
-        recorded: dict[_Order, dict[str, Trade]] = {}
-        for (account, kind, key), step in steps.items():
-            order, _, own_id = key.rpartition("/")
-            if kind == "fill" and isinstance(step, Trade) and (account, f"{order}/") in pieces:
-                recorded.setdefault((account, f"{order}/"), {})[own_id] = step
+        recorded = _recorded(book, {(account, order) for account, _, order in pieces})
         for order_key, own in pieces.items():
-            on_record = recorded.get(order_key, {})
+            on_record = _of_venue(recorded.get((order_key[0], order_key[2]), []), order_key[1])
             rest = found._by_name(own, on_record, statement.former, book)
             rest = found._by_content(rest, on_record)
             for symbol in dict.fromkeys(piece.trade.sheet.symbol for piece in rest):
@@ -93,12 +87,13 @@ class KnownFills:
         """Take what is on record under its own name, or under one that an earlier version gave it."""
         rest = []
         for piece in pieces:
-            trade = on_record.get(piece.id)
+            trade, name = on_record.get(piece.id), piece.id
             if trade is None and piece.line in former:
                 step = book.told().steps.get((piece.fill.account_id, "fill", former[piece.line]))
                 trade = step if isinstance(step, Trade) else None
+                name = former[piece.line].rpartition("/")[2]
             if trade is not None and _same(trade, piece.trade):
-                on_record.pop(piece.id, None)
+                on_record.pop(name, None)
                 self.known[piece.line] = trade
             else:
                 rest.append(piece)
@@ -125,7 +120,8 @@ class KnownFills:
     def _by_order(self, pieces: list[_Piece], on_record: Mapping[str, Trade], book: Book) -> None:
         """Take the fills of an order that is on record under ids of another kind, or in other slices."""
         # The same name and size at another price is for the log to refuse, which keeps it in quarantine.
-        pieces = [one for one in pieces if one.id not in on_record or on_record[one.id].units != one.trade.units]
+        named = {trade.key: trade.units for trade in on_record.values()}
+        pieces = [one for one in pieces if named.get(one.trade.key) != one.trade.units]
         by_slices = all(piece.id.startswith(_CUMULATIVE) for piece in pieces)
         kinds = {_kind(piece.id) for piece in pieces}
         told = {own_id: trade for own_id, trade in on_record.items() if by_slices or _kind(own_id) not in kinds}
@@ -195,7 +191,31 @@ def cash_of_trade(trade: Trade) -> Decimal:
 
 
 def _order_of(fill: Fill) -> _Order:
-    return fill.account_id, joined_key(fill.venue or "", fill.order_id, "")
+    venue, order, _ = fill.key.split("/")
+    return fill.account_id, venue, order
+
+
+def _recorded(book: Book, orders: Container[tuple[str, str]]) -> dict[tuple[str, str], list[Trade]]:
+    """What the book was told of orders, by account and order."""
+    found: dict[tuple[str, str], list[Trade]] = {}
+    for (account, kind, key), step in book.told().steps.items():
+        if kind == "fill" and isinstance(step, Trade):
+            order = key.split("/")[1]
+            if (account, order) in orders:
+                found.setdefault((account, order), []).append(step)
+    return found
+
+
+def _of_venue(trades: Iterable[Trade], venue: str) -> dict[str, Trade]:
+    """Those of a venue by their own ids, and those where one of both sides does not know it."""
+    found: dict[str, Trade] = {}
+    for trade in trades:
+        its_venue, _, own_id = trade.key.split("/")
+        if its_venue == venue:
+            found[own_id] = trade
+        elif not its_venue or not venue:
+            found.setdefault(own_id, trade)
+    return found
 
 
 def _same(known: Trade, told: Trade) -> bool:
