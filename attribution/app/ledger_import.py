@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 
@@ -31,10 +32,12 @@ def tell_import(file: Path, report: ImportReport) -> None:
         f"{file}: {report.rows} rows, {report.recorded} entries recorded, {report.known} on record before, "
         f"{len(report.unmatched)} listed"
     )
-    agrees = "reconciles" if report.reconciles else f"differs by {money(report.cash_of_ledger - report.cash_of_file)}"
-    typer.echo(
-        f"cash: {money(report.cash_of_file)} by the file, {money(report.cash_of_ledger)} by the ledger: {agrees}"
-    )
+    for currency, (of_file, of_ledger) in (report.cash or {"": (Decimal(0), Decimal(0))}).items():
+        agrees = "reconciles" if of_file == of_ledger else f"differs by {money(of_ledger - of_file)}"
+        unit = f" {currency}" if len(report.cash) > 1 else ""
+        typer.echo(f"cash{unit}: {money(of_file)} by the file, {money(of_ledger)} by the ledger: {agrees}")
+    if report.uncounted:
+        typer.echo(f"cash: {report.uncounted} listed rows do not tell what they moved, and are in neither sum")
     complain([f"note: {note}" for note in report.notes])
     complain([f"{file}: {one}" for one in report.unmatched])
 

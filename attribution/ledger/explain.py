@@ -8,9 +8,11 @@ end, by cause, and that vector is multiplied by exact quantities:
 * what was *traded* in it, from the mid at the fill (or the price itself where no quote is on record) to the mark;
   mid − price, the edge, is ``spread``. Crosses are traded at their own price, the mid, and have none.
 
-Fees, income, deliveries (exercise, assignment, expiry) and corrections are columns of their own. Vectors are floats:
-they enter quantised, and what is left between them and the exact P&L is the factor ``unexplained``. Where the engine
-has no vector, all of that P&L is unexplained, and the cell says why; where a mark is missing, the P&L is unknown.
+Fees, income, deliveries (exercise, assignment, expiry) and transfers between strategies (``corrections``) are columns
+of their own. A corrected fill is explained from its own time on as if it had always been right, as the book counts it.
+Vectors are floats: they enter quantised, and what is left between them and the exact P&L is the factor
+``unexplained``. Where the engine has no vector, all of that P&L is unexplained, and the cell says why; where a mark is
+missing, the P&L is unknown.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from attribution.ledger.vectors import Vector, Vectors, unit_vectors
 from attribution.market.given import LegPrices, SpotPrices, market_of
 from attribution.market.source import Broker
 from attribution.model import Model, check_model
+from attribution.trade import as_instant
 
 __all__ = ["CAUSES", "FACTORS", "Cell", "Check", "StrategyReport", "Window", "explain_strategies"]
 
@@ -176,7 +179,8 @@ def explain_strategies(
         :func:`attribution.calculate_attribution_for_trade`. Needed are the closes of what is held, the final
         settlement values, and the prices of the underlyings at closes and at fills.
     current_time
-        The instant beyond which nothing is known: the session in progress ends there, at the current mark.
+        The instant beyond which nothing is known, corrections included: the session in progress ends there, at the
+        current mark. Without a zone it is read in that of ``exchange``, or the NSE's.
     method, order, steps, clock, rate, dividend_yield, price_tick
         As in :func:`attribution.calculate_attribution_for_trade`.
     closing
@@ -190,6 +194,7 @@ def explain_strategies(
         An unknown method, order or clock.
     """
     model = check_model(Model(method, tuple(order), steps, clock, rate, dividend_yield, False, price_tick))
+    current_time = as_instant("current_time", current_time, exchange or "NSE")
     log = getattr(ledger, "log", ledger)
     entries = log.entries() if hasattr(log, "entries") else iter(log)
     periods = periods_of(entries, window, closing, exchange, current_time)

@@ -1,22 +1,19 @@
-"""What every strategy held and did, session by session: the exact half of the join."""
+"""What every strategy held and did, session by session: the book's changes, cut at the end of every session."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple, TypeAlias
 
 from attribution.calendars import get_calendar
-from attribution.errors import CalendarError
-from attribution.ledger.book import Book
-from attribution.ledger.contracts import Contract, contract_of
-from attribution.ledger.entry import Entry, Kind
-from attribution.ledger.errors import ConflictError, InvalidRecordError
-from attribution.ledger.lots import Line
+from attribution.ledger.changes import Amounts, Change, Movement, Place, changes_of
+from attribution.ledger.contracts import contract_of
+from attribution.ledger.entry import Entry
+from attribution.ledger.errors import InvalidRecordError
 from attribution.ledger.money import MONEY_PLACES, PRICE_PLACES, exact, from_units
-from attribution.ledger.records import Allocation, Correction, Cross, Event, EventAction, Fill, Record, record_of
 from attribution.ledger.sheet import SheetKey
 
 __all__ = ["AccountState", "Holding", "Movement", "Period", "Place", "Window", "periods_of"]
@@ -25,58 +22,21 @@ Window: TypeAlias = tuple[date | None, date | None] | date | None
 """First and last session (None: the ledger's), one session, or None for the ledger's whole life."""
 
 _ZERO = Decimal(0)
-_COLUMNS = {
-    EventAction.EXPIRE: "delivery",
-    EventAction.EXERCISE: "delivery",
-    EventAction.ASSIGN: "delivery",
-    EventAction.DIVIDEND: "income",
-    EventAction.ADJUST: "income",
-    EventAction.SPLIT: "split",
-    EventAction.TRANSFER: "corrections",
-}
-
-
-class Place(NamedTuple):
-    """Whose, and in what."""
-
-    account_id: str
-    strategy: str
-    symbol: str
-    currency: str
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Holding(NamedTuple):
     """A strategy's line at one moment.
 
     ``exposure`` is units × multiplier. ``value`` is what the book says without marks: realised + income − cost of what
-    is open − fees paid for it; the P&L is value + exposure × mark. ``fees`` is everything paid so far.
+    is open − fees paid for it; the P&L is value + exposure × mark.
     """
 
     exposure: Decimal
     value: Decimal
-    fees: Decimal
 
 
-_NOTHING = Holding(_ZERO, _ZERO, _ZERO)
-
-
-@dataclass(frozen=True, slots=True)
-class Movement:
-    """What one entry changed of one line.
-
-    ``column`` is the factor that takes all of it, or None for a trade, which is explained from ``start`` (the mid at
-    the fill, or its price where no quote is known) to the mark.
-    """
-
-    place: Place
-    session: date
-    ts: int
-    exposure: Decimal
-    value: Decimal
-    fees: Decimal
-    column: str | None
-    start: Decimal | None = None
-    quoted: bool = True
+_NOTHING = Holding(_ZERO, _ZERO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,180 +94,94 @@ def periods_of(
     exchange: str | None = None,
     current_time: datetime | None = None,
 ) -> list[Period]:
-    """Tell a book the entries in order of time, and cut what happens into sessions.
+    """Fold the entries that were told up to ``current_time`` (with its zone), and cut what happened into sessions.
 
     Sessions in which nothing was held and nothing happened are left out.
     """
-    steps = _steps_of(entries, exchange)
-    if not steps:
+    until = None if current_time is None else (current_time - _EPOCH) // timedelta(microseconds=1) * 1000 + 999
+    changes = changes_of(entries, closing, exchange, until)
+    if not changes:
         return []
-    first, last = _range(window, steps, current_time)
-    teller = _Teller(closing, exchange)
-    waiting = iter(steps)
-    step = next(waiting, None)
-    while step is not None and step.session < first:
-        teller.tell(step)
-        step = next(waiting, None)
+    first, last = _range(window, changes, current_time)
+    tally = _Tally()
+    waiting = iter(changes)
+    change = next(waiting, None)
+    while change is not None and change.session < first:
+        tally.add(change)
+        change = next(waiting, None)
     periods = []
-    for session in _sessions(steps, first, last):
-        period = Period(session, teller.state(), teller.accounts())
-        while step is not None and step.session <= session:
-            for movement in teller.tell(step):
+    for session in _sessions(changes, first, last, exchange, current_time):
+        period = Period(session, tally.state(), tally.accounts())
+        while change is not None and change.session <= session:
+            tally.add(change)
+            for movement in change.movements:
                 period.movements.setdefault(movement.place, []).append(movement)
-            step = next(waiting, None)
-        period.end, period.account_end = teller.state(), teller.accounts()
+            change = next(waiting, None)
+        period.end, period.account_end = tally.state(), tally.accounts()
         if period.places():
             periods.append(period)
     return periods
 
 
-class _Step(NamedTuple):
-    """A record in its place in time, with the allocation of a fill."""
-
-    session: date
-    ts: int
-    seq: int
-    record: Record
-    allocation: Allocation | None
-    contract: Contract | None
-
-
-def _steps_of(entries: Iterable[Entry], exchange: str | None) -> list[_Step]:
-    records: list[tuple[Entry, Record]] = []
-    allocations: dict[tuple[str, str], Allocation] = {}
-    for entry in entries:
-        try:
-            record = record_of(entry) if entry.kind != Kind.QUARANTINE else None
-        except InvalidRecordError:  # the book leaves it out, too
-            continue
-        if isinstance(record, Allocation):
-            allocations[record.account_id, record.fill_key] = record
-        elif isinstance(record, Fill | Cross | Event | Correction):
-            records.append((entry, record))
-    return sorted(
-        (_step(entry, record, allocations.get((record.account_id, record.key)), exchange) for entry, record in records),
-        key=lambda step: step[:3],
-    )
-
-
-def _step(entry: Entry, record: Record, allocation: Allocation | None, exchange: str | None) -> _Step:
-    symbol = getattr(record, "symbol", None)
-    contract = None if symbol is None else contract_of(symbol, exchange)
-    session = record.trade_date
-    if contract is not None and contract.exchange is not None:
-        try:
-            session = get_calendar(contract.exchange).session_on_or_after(session).date
-        except CalendarError:
-            session = record.trade_date
-    return _Step(session, record.ts, entry.seq, record, allocation, contract)
-
-
-def _range(window: Window, steps: Sequence[_Step], current_time: datetime | None) -> tuple[date, date]:
+def _range(window: Window, changes: Sequence[Change], current_time: datetime | None) -> tuple[date, date]:
+    """The first and last date that may be told of; sessions that have not begun are left out later."""
     if window is not None and not isinstance(window, tuple):
         return window, window
-    end = steps[-1].session if current_time is None else max(steps[-1].session, current_time.date())
+    end = changes[-1].session
+    if current_time is not None:
+        end = max(end, current_time.date() + timedelta(days=1))  # in no zone is it later
     asked_first, asked_last = window or (None, None)
-    first, last = asked_first or steps[0].session, asked_last or end
+    first, last = asked_first or changes[0].session, asked_last or end
     if first > last:
         raise InvalidRecordError("window", window, "a first session that is not after the last")
     return first, last
 
 
-def _sessions(steps: Sequence[_Step], first: date, last: date) -> list[date]:
-    """The sessions of every exchange that is traded on, and the days of whatever has no calendar."""
-    days = {step.session for step in steps if first <= step.session <= last}
-    for name in {step.contract.exchange for step in steps if step.contract is not None}:
-        if name is not None:
-            calendar = get_calendar(name)
-            days |= {one.date for one in calendar.sessions_between(max(first, calendar.first_date), last)}
+def _sessions(
+    changes: Sequence[Change], first: date, last: date, exchange: str | None, current_time: datetime | None
+) -> list[date]:
+    """The sessions of every exchange traded on, as far as they have begun, and the days of whatever has none."""
+    days = {change.session for change in changes if first <= change.session <= last}
+    symbols = {movement.place.symbol for change in changes for movement in change.movements}
+    names = {contract_of(symbol, exchange).exchange for symbol in symbols if symbol}
+    for calendar in [get_calendar(name) for name in names if name is not None]:
+        for one in calendar.sessions_between(max(first, calendar.first_date), last):
+            if current_time is None or one.open <= current_time:
+                days.add(one.date)
     return sorted(days)
 
 
-class _Teller:
-    """A book, and the state of its lines as they were last seen."""
+class _Tally:
+    """The changes so far, added up: lines, and sheets without strategies."""
 
-    def __init__(self, closing: str, exchange: str | None) -> None:
-        self._book = Book(closing)
-        self._exchange = exchange
-        self._state: dict[Place, Holding] = {}
+    def __init__(self) -> None:
+        self._lines: dict[Place, Holding] = {}
+        self._sheets: dict[SheetKey, Amounts] = {}
+
+    def add(self, change: Change) -> None:
+        """Add a change."""
+        with exact():
+            for one in change.movements:
+                before = self._lines.get(one.place, _NOTHING)
+                self._lines[one.place] = Holding(before.exposure + one.exposure, before.value + one.value)
+        for key, moved in change.sheets.items():
+            known = self._sheets.get(key, Amounts(0, 0, 0))
+            self._sheets[key] = Amounts(*(old + new for old, new in zip(known, moved, strict=True)))
 
     def state(self) -> dict[Place, Holding]:
         """Every line as it is now."""
-        return dict(self._state)
+        return dict(self._lines)
 
     def accounts(self) -> dict[tuple[str, str], AccountState]:
         """Every account's sheets as they are now."""
-        found: dict[tuple[str, str], list[tuple[str, int, int, int]]] = {}
-        for key, sheet in self._book.sheets.items():
-            net = sum(line.exposure for line in sheet.lines.values())
-            found.setdefault((key.account_id, key.currency), []).append(
-                (key.symbol, sheet.cash, sheet.contributed, net)
-            )
+        found: dict[tuple[str, str], dict[str, Amounts]] = {}
+        for key, amounts in self._sheets.items():
+            found.setdefault((key.account_id, key.currency), {})[key.symbol] = amounts
         return {
             key: AccountState(
-                from_units(sum(row[1] for row in rows), MONEY_PLACES),
-                from_units(sum(row[2] for row in rows), MONEY_PLACES),
-                {symbol: from_units(net, PRICE_PLACES) for symbol, _, _, net in rows if net},
+                from_units(sum(one.cash for one in rows.values()), MONEY_PLACES),
+                from_units(sum(one.contributed for one in rows.values()), MONEY_PLACES),
+                {symbol: from_units(one.net, PRICE_PLACES) for symbol, one in rows.items() if one.net},
             )
             for key, rows in found.items()
         }
-
-    def tell(self, step: _Step) -> list[Movement]:
-        """Tell the book a record; what that changed. What contradicts the book moves nothing."""
-        try:
-            self._book.apply(step.record, step.allocation)
-        except (InvalidRecordError, ConflictError):
-            return []
-        changed = []
-        for place, now in self._touched(step.record):
-            before = self._state.get(place, _NOTHING)
-            if now != before:
-                self._state[place] = now
-                changed.append(self._movement(step, place, before, now))
-        return changed
-
-    def _touched(self, record: Record) -> Iterator[tuple[Place, Holding]]:
-        """The lines of the sheets that a record can change; a correction posts sheets anew."""
-        keys: Iterable[SheetKey] = self._book.sheets
-        if not isinstance(record, Correction):
-            symbols = (getattr(record, "symbol", None) or "", getattr(record, "into", None))
-            currency = getattr(record, "currency", "")
-            keys = (SheetKey(record.account_id, symbol, currency) for symbol in symbols if symbol is not None)
-        for key in keys:
-            sheet = self._book.sheets.get(key)
-            for line in sheet.lines.values() if sheet is not None else ():
-                yield _place(key, line), _holding(line)
-
-    def _movement(self, step: _Step, place: Place, before: Holding, now: Holding) -> Movement:
-        column, start, quoted = _explained_by(step.record)
-        with exact():
-            change = (now.exposure - before.exposure, now.value - before.value, now.fees - before.fees)
-        return Movement(place, step.session, step.ts, *change, column, start, quoted)
-
-
-def _explained_by(record: Record) -> tuple[str | None, Decimal | None, bool]:
-    """The column of a record's effect, or None with the price it is explained from, and whether that is a quote."""
-    if isinstance(record, Fill):
-        if record.bid is not None and record.ask is not None and record.bid <= record.ask:
-            with exact():
-                return None, (record.bid + record.ask) / 2, True
-        return None, record.price, False
-    if isinstance(record, Cross):
-        return None, record.price, True
-    if isinstance(record, Event):
-        if record.action == EventAction.TRANSFER and record.to_split is None and record.price is not None:
-            return None, record.price, True
-        return _COLUMNS[EventAction(record.action)], None, True
-    return "corrections", None, True
-
-
-def _place(key: SheetKey, line: Line) -> Place:
-    return Place(key.account_id, line.strategy, key.symbol, key.currency)
-
-
-def _holding(line: Line) -> Holding:
-    return Holding(
-        from_units(line.exposure, PRICE_PLACES),
-        from_units(line.realised + line.income + line.open_cash - line.open_fees, MONEY_PLACES),
-        from_units(line.fees, MONEY_PLACES),
-    )

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from attribution.batch import Job, explain
 from attribution.calendars import ExchangeCalendar, get_calendar
 from attribution.errors import AttributionError, CalendarError
-from attribution.instruments import Equity
+from attribution.instruments import Equity, Future, Option
 from attribution.ledger.contracts import Contract, contract_of
 from attribution.ledger.periods import Movement, Period
 from attribution.ledger.view import instant_at
@@ -91,7 +91,7 @@ def unit_vectors(
     periods: Sequence[Period], market: Market, model: Model, current_time: datetime | None, exchange: str | None
 ) -> Vectors:
     """Ask the engine once for everything that was held or traded."""
-    questions = list(dict.fromkeys(question for period in periods for question in _questions(period, exchange)))
+    questions = list(dict.fromkeys(_questions(periods, exchange)))
     jobs = [_job(question, current_time, exchange) for question in questions]
     asked = [question.symbol for question in questions]
     results = explain(jobs, asked, market, model, raise_on_missing=False)
@@ -101,14 +101,20 @@ def unit_vectors(
     return vectors
 
 
-def _questions(period: Period, exchange: str | None) -> Iterable[_Question]:
-    for symbol in sorted(period.held):
-        if _has_session(contract_of(symbol, exchange), period.session):
-            yield _Question(symbol, period.session)
-    for movements in period.movements.values():
-        for movement in movements:
-            if movement.exposure:
-                yield _question_of(movement)
+def _questions(periods: Sequence[Period], exchange: str | None) -> Iterable[_Question]:
+    """Every unit carried or traded; and where a period begins without a session, the one that left the mark."""
+    marked: set[str] = set()
+    for period in periods:
+        for symbol in sorted(period.held):
+            session = _last_session(contract_of(symbol, exchange), period.session)
+            if session == period.session or symbol not in marked:
+                yield _Question(symbol, session)
+        marked |= period.held
+        for movements in period.movements.values():
+            for movement in movements:
+                if movement.exposure:
+                    marked.add(movement.place.symbol)
+                    yield _question_of(movement)
 
 
 def _question_of(movement: Movement) -> _Question:
@@ -116,14 +122,16 @@ def _question_of(movement: Movement) -> _Question:
     return _Question(movement.place.symbol, movement.session, movement.ts, movement.start or Decimal(1))
 
 
-def _has_session(contract: Contract, day: date) -> bool:
-    """Whether the engine is to be asked: no, where the exchange was closed."""
+def _last_session(contract: Contract, day: date) -> date:
+    """The last session that moved a symbol, up to ``day``: not on a day without one, and none after its expiry."""
     if contract.exchange is None:
-        return True  # the answer will say that nobody can read the symbol
+        return day  # the answer will say that nobody can read the symbol
     try:
-        return get_calendar(contract.exchange).session_on(day) is not None
+        if isinstance(contract.instrument, Future | Option):
+            day = min(day, contract.instrument.expires_at.date())
+        return get_calendar(contract.exchange).session_on_or_before(day).date
     except CalendarError:
-        return True
+        return day
 
 
 def _job(question: _Question, current_time: datetime | None, exchange: str | None) -> Job | AttributionError:
@@ -188,7 +196,9 @@ def _set_marks(vectors: Vectors, periods: Sequence[Period]) -> None:
         symbols = period.held | {place.symbol for place in period.movements}
         for symbol in symbols:
             carry = vectors.carry(period, symbol)
-            before = last[symbol] if symbol in last and symbol in period.held else carry.price0
+            before = last.get(symbol)
+            if before is None and symbol in period.held:
+                before = _first_mark(vectors, period, symbol)
             mark = carry.price1
             if mark is None and (carry is _STILL or carry.expired) and symbol in period.held:
                 mark = before
@@ -198,3 +208,10 @@ def _set_marks(vectors: Vectors, periods: Sequence[Period]) -> None:
                     mark = next((price for price in found if price is not None), mark)
             vectors.before[period.session, symbol] = before
             vectors.marks[period.session, symbol] = last[symbol] = mark
+
+
+def _first_mark(vectors: Vectors, period: Period, symbol: str) -> Decimal | None:
+    """The mark that a period begins with where none before it told one: the last session's, wherever that was."""
+    session = _last_session(contract_of(symbol, vectors.exchange), period.session)
+    answer = vectors.answers.get(_Question(symbol, session), _STILL)
+    return answer.price0 if session == period.session else answer.price1

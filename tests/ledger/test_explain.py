@@ -21,6 +21,7 @@ from attribution import black_price
 from attribution.ledger.entry import GENESIS
 from attribution.ledger.errors import InvalidRecordError
 from attribution.ledger.explain import CAUSES, FACTORS, explain_strategies
+from attribution.ledger.fold import fold
 from attribution.ledger.records import (
     AssetType,
     Correction,
@@ -244,10 +245,15 @@ def test_a_cross_moves_no_money_between_causes_and_account(report, service):
     assert sum(c.factors["spread"] for c in crossed) == 0
 
 
-def test_a_correction_has_its_own_column(report):
-    (row,) = [row for row in report.by("session") if row["session"] == DAYS[5]]
-    assert row["corrections"] == -75
-    assert report.by()[0]["corrections"] == -75
+def test_a_corrected_fill_is_explained_as_if_it_had_always_been_right(report, service, market):
+    """Told at DAYS[5] that the fill of DAYS[2] was a point dearer: that day pays for it, not the day of telling."""
+    untold = [entry for entry in service.log.entries() if entry.kind != "correct"]
+    before = {row["session"]: row for row in explain_strategies(untold, None, **market.sources()).by("session")}
+    for row in report.by("session"):
+        moved = -75 if row["session"] == DAYS[2] else 0
+        assert row["pnl"] - before[row["session"]]["pnl"] == moved
+        assert row["spread"] - before[row["session"]]["spread"] == moved, "dearer than the mid by as much"
+    assert report.by()[0]["corrections"] == 0
 
 
 def test_an_untagged_close_is_explained_for_those_who_held(report):
@@ -484,6 +490,169 @@ def test_any_book_of_shares_adds_up_exactly(fills, moves):
         for name in (*FACTORS, "pnl"):
             assert sum(row[name] for row in report.by(*keys)) == total[name]
     assert all(abs(cell.factors["unexplained"]) < Decimal("1e-6") for cell in report.cells)
+
+
+def share_fill(number: int, day: date, side: str, quantity: int, price: int, **facts: Any) -> Fill:
+    plain = {"asset_type": AssetType.STOCK, "bid": None, "ask": None, "fees": Decimal(0)}
+    return option_fill(number, day, SHARES[0], side, quantity, Decimal(price), **plain, **facts)
+
+
+def share_correction(number: int, day: date, action: str, revision: int = 1, **facts: Any) -> Correction:
+    told = {"account_id": "acc", "ts": at(day), "trade_date": day, "source": "desk", "revision": revision}
+    return Correction(**told, fill_key=f"/o{number}/1", action=CorrectionAction(action), **facts)
+
+
+RISING = {(SHARES[0], f"{day:%Y%m%d}"): 3000.0 + 10 * number for number, day in enumerate([date(2024, 12, 31), *DAYS])}
+
+
+def by_strategy(made: Any, **facts: Any) -> dict[str, Decimal]:
+    report = explain_strategies(made, (DAYS[0], DAYS[4]), closes=RISING, **facts)
+    assert report.check.is_exact
+    return {row["strategy"]: row["pnl"] for row in report.by("strategy")}
+
+
+def test_a_busted_fill_earned_nothing_and_a_reassigned_one_earned_for_its_owner(tmp_path):
+    bought = share_fill(1, DAYS[0], "BUY", 10, 3000, split=of("A", 10))
+    with service_in(tmp_path / "bust", account_id="acc") as made:
+        made.append([bought, share_correction(1, DAYS[1], "bust")])
+        assert by_strategy(made) == {}
+    with service_in(tmp_path / "reassign", account_id="acc") as made:
+        made.append([bought, share_correction(1, DAYS[1], "reassign", split=of("B", 10))])
+        assert by_strategy(made) == {"B": 500}
+        monday = datetime(2025, 1, 1, 18, tzinfo=IST)
+        early = explain_strategies(made, closes=RISING, current_time=monday)
+        assert {row["strategy"]: row["pnl"] for row in early.by("strategy")} == {"A": 100}, "nobody had said otherwise"
+
+
+def test_a_sale_told_late_closes_for_those_whom_the_book_says(tmp_path):
+    """Bought at 11 o'clock; told afterwards of an untagged sale at 10: the book closed A with it, and A is flat."""
+    with service_in(tmp_path, account_id="acc") as made:
+        made.append([share_fill(1, DAYS[0], "BUY", 60, 3000, split=of("A", 60))])
+        made.append([share_fill(2, DAYS[0], "SELL", 60, 3000, ts=at(DAYS[0], 10))])
+        assert made.book.positions() == []
+        assert by_strategy(made) == {"A": 0}
+
+
+def test_a_transfer_that_is_stamped_before_its_fill_moves_the_lots_all_the_same(tmp_path):
+    handed = Event(
+        account_id="acc",
+        ts=at(DAYS[0], 10),
+        trade_date=DAYS[0],
+        source="desk",
+        event_id="t1",
+        action=EventAction.TRANSFER,
+        symbol=SHARES[0],
+        split=of("A", 60),
+        to_split=of("B", 60),
+        currency="INR",
+    )
+    with service_in(tmp_path, account_id="acc") as made:
+        made.append([share_fill(1, DAYS[0], "BUY", 60, 3000, split=of("A", 60)), handed])
+        assert {one.strategy for one in made.book.positions()} == {"B"}
+        assert by_strategy(made) == {"A": 0, "B": 60 * 50}
+
+
+tellings = st.lists(
+    st.one_of(
+        st.tuples(
+            st.just("fill"), st.integers(0, 4), st.sampled_from(["BUY", "SELL"]), st.sampled_from(["A", "B", None])
+        ),
+        st.tuples(st.just("correct"), st.integers(0, 4), st.sampled_from(["bust", "price", "less", "A", "B"])),
+    ),
+    min_size=2,
+    max_size=12,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(tellings=tellings, size=st.integers(4, 40))
+def test_cells_are_the_books_whatever_the_order_of_telling(tellings, size):
+    """Late fills, untagged closes, busts, prices, quantities and owners told anew, in an order that no clock has."""
+    records: list[Any] = []
+    fills: list[Fill] = []
+    for number, (kind, day, *rest) in enumerate(tellings):
+        if kind == "fill":
+            side, owner = rest
+            split = {} if owner is None else {"split": of(owner, size + number)}
+            fills.append(share_fill(number, DAYS[day], side, size + number, 3000 + 3 * number, **split))
+            records.append(fills[-1])
+        elif fills:
+            (what,) = rest
+            of_fill = fills[number % len(fills)]
+            facts: dict[str, Any] = {
+                "bust": {"action": "bust"},
+                "price": {"action": "correct", "price": of_fill.price + 7},
+                "less": {"action": "correct", "quantity": of_fill.quantity - 2},
+            }.get(what, {"action": "reassign", "split": {what: of_fill.quantity}})
+            told = share_correction(int(of_fill.order_id[1:]), DAYS[day], facts.pop("action"), number + 1, **facts)
+            records.append(told)
+    entries = [record.draft().row(number + 1, GENESIS).entry() for number, record in enumerate(records)]
+    book, report = fold(entries), explain_strategies(entries, (DAYS[0], DAYS[4]), closes=RISING)
+    marks = {SHARES[0]: Decimal(repr(RISING[SHARES[0], f"{DAYS[4]:%Y%m%d}"]))}
+    assert report.check.is_exact
+    told = {row["strategy"]: row["pnl"] for row in report.by("strategy")}
+    for one in book.positions(flat=True):
+        own = {"strategy": one.strategy}
+        assert told.pop(one.strategy, 0) == book.realised(**own) + book.income(**own) + book.unrealised(marks, **own)
+    assert not any(told.values())
+
+
+# --- time ---------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_after_the_current_time_counts(tmp_path):
+    now = datetime(2025, 1, 2, 11, 30, tzinfo=IST)
+    mark = {(SHARES[0], "NSE", "2025-01-02 11:30"): 3100.0}
+    with service_in(tmp_path, account_id="acc") as made:
+        made.append([share_fill(1, DAYS[0], "BUY", 10, 3000, split=of("A", 10))])
+        made.append([share_fill(2, DAYS[1], "BUY", 10, 3000, ts=at(DAYS[1], 12)), share_fill(3, DAYS[2], "BUY", 1, 1)])
+        for current in (now, now.astimezone(ZoneInfo("America/New_York")), now.replace(tzinfo=None)):
+            report = explain_strategies(made, None, mark, closes=RISING, current_time=current)
+            assert report.check.is_exact
+            assert [(cell.session, cell.pnl) for cell in report.cells] == [(DAYS[0], 100), (DAYS[1], 900)]
+
+
+def test_an_evening_elsewhere_is_no_session_here(tmp_path):
+    """01:00 of the 8th in UTC is the evening of the 7th in New York."""
+    bought = share_fill(1, date(2025, 1, 6), "BUY", 10, 100, split=of("A", 10))
+    opened = replace(bought, symbol="AAPL", currency="USD", ts=at(date(2025, 1, 6), 20, 30))
+    closes = {("AAPL_STK___", "20250106"): 106.0, ("AAPL_STK___", "20250107"): 107.0}
+    with service_in(tmp_path, account_id="acc") as made:
+        made.append([opened])
+        current = datetime(2025, 1, 8, 1, tzinfo=ZoneInfo("UTC"))
+        report = explain_strategies(made, closes=closes, current_time=current)
+        assert [(cell.session.day, cell.pnl) for cell in report.cells] == [(6, 60), (7, 10)]
+
+
+@pytest.mark.parametrize("first", [6, 8, 9, 10, 13, 14])
+def test_an_expiry_that_nobody_told_pays_off_and_is_flat_ever_after(tmp_path, first):
+    """Sold at 3.50, the share ends at 110: −650 a contract from the fill on, and nothing after the 10th."""
+    call = "AAPL250110C00100000"
+    fact = {"multiplier": Decimal(100), "currency": "USD", "fees": Decimal(0), "ts": at(date(2025, 1, 6), 20, 30)}
+    sold = option_fill(1, date(2025, 1, 6), call, "SELL", 2, Decimal("3.5"), split=of("A", 2), **fact)
+    closes = {("AAPL", f"202501{day:02d}"): 100.0 + day for day in range(2, 20)}
+    closes |= {(call, f"202501{day:02d}"): 3.0 for day in (6, 7, 8)}
+    with service_in(tmp_path, account_id="acc") as made:
+        made.append([sold])
+        report = explain_strategies(made, (date(2025, 1, first), date(2025, 1, 15)), closes=closes)
+    assert report.check.is_exact
+    whole = {6: -1300, 8: -1400, 9: -1400, 10: -1400}
+    assert report.by()[0]["pnl"] == whole.get(first, 0)
+    assert {cell.session.day for cell in report.cells} >= {13, 14, 15} - set(range(first))
+
+
+@pytest.mark.parametrize("first", [date(2025, 1, 8), date(2025, 1, 9)])
+def test_a_window_may_begin_where_one_exchange_is_closed(tmp_path, first):
+    """New York was closed on the 9th: what is held there carries the last known price."""
+    facts = {"symbol": "AAPL", "currency": "USD", "ts": at(date(2025, 1, 6), 20, 30), "order_id": "us"}
+    indian = share_fill(1, date(2025, 1, 6), "BUY", 10, 3000, split=of("A", 10))
+    closes = dict(RISING) | {("AAPL_STK___", f"202501{day:02d}"): 100.0 + day for day in range(2, 14)}
+    with service_in(tmp_path, account_id="acc") as made:
+        made.append([indian, replace(indian, **facts)])
+        report = explain_strategies(made, (first, date(2025, 1, 10)), closes=closes)
+    told = {cell.session.day: cell.pnl for cell in report.cells if cell.symbol == "AAPL"}
+    assert told == ({8: 10} if first.day == 8 else {}) | {9: 0, 10: 20}
+    assert all(check.is_exact for check in report.checks.values())
 
 
 # --- a real market ------------------------------------------------------------------------------------------------

@@ -20,8 +20,9 @@ from attribution.errors import CalendarError
 from attribution.ledger.contracts import PLAIN_EXCHANGE, Contract, contract_of, trade_date_of
 from attribution.ledger.errors import InvalidRecordError
 from attribution.ledger.ids import derived_fill_id
-from attribution.ledger.importers.cells import ImportFileError, Line, amount_of, epoch_ns, instant_of
+from attribution.ledger.importers.cells import ImportFileError, Line, amount_of, epoch_ns, instant_of, quotient
 from attribution.ledger.importers.statement import Owner, Statement, cash_moved, in_order, owner_of
+from attribution.ledger.money import exact
 from attribution.ledger.records import AssetType, Event, EventAction, Fill, Side
 
 __all__ = ["SOURCE", "read_alpaca"]
@@ -86,6 +87,7 @@ def read_alpaca(
             read.append(_Activity(line, _instant(line)))
         except InvalidRecordError as error:
             statement.refuse(line, str(error))
+            statement.count_refused(None, "")
     _Reader(statement, in_order(read, lambda one: one.at), strategy).run()
     return statement
 
@@ -140,8 +142,8 @@ class _Reader:
                 continue
             try:
                 item = self._item(one)
-                self._statement.count_cash(cash_moved(item))
                 self._statement.add(one.line, item)
+                self._statement.count_cash(cash_moved(item) or Decimal(0), item.currency)
             except InvalidRecordError as error:
                 self._statement.refuse(one.line, str(error))
                 self._count_refused(one)
@@ -164,8 +166,8 @@ class _Reader:
         try:
             moved = amount_of("net_amount", one.line.text("net_amount"))
         except InvalidRecordError:
-            return
-        self._statement.count_cash(moved or Decimal(0))
+            moved = None
+        self._statement.count_refused(moved, _currency(one.line))
 
     def _fill(self, one: _Activity) -> Fill:
         line = one.line
@@ -187,10 +189,11 @@ class _Reader:
             asset_type=AssetType(contract.asset_type),
             multiplier=contract.multiplier,
             venue=SOURCE,
+            currency=_currency(line),
         )
 
     def _removal(self, one: _Activity, action: EventAction) -> Event:
-        contract, quantity = _contract(one.line), abs(one.amount("qty"))
+        contract, quantity = _contract(one.line), one.amount("qty").copy_abs()
         facts: dict[str, Any] = {"price": Decimal(0)}
         if action is not EventAction.EXPIRE:
             delivery = self._deliveries.get(one.line.number)
@@ -200,7 +203,7 @@ class _Reader:
             facts |= {
                 "into": _contract(delivery.line).symbol,
                 "strike": delivery.amount("price"),
-                "deliverable": abs(delivery.amount("qty")) / quantity,
+                "deliverable": quotient(delivery.amount("qty").copy_abs(), quantity),
                 "right": "CALL" if bought == (action is EventAction.EXERCISE) else "PUT",
                 "side": Side.BUY if action is EventAction.ASSIGN else Side.SELL,
             }
@@ -208,7 +211,8 @@ class _Reader:
 
     def _claim_delivery(self, removal: _Activity) -> None:
         try:
-            wanted = removal.at.date(), abs(removal.amount("qty")) * _contract(removal.line).multiplier
+            with exact():
+                wanted = removal.at.date(), abs(removal.amount("qty")) * _contract(removal.line).multiplier
         except InvalidRecordError:  # told of when the removal itself is read
             return
         taken = {one.line.number for one in self._deliveries.values()}
@@ -216,7 +220,7 @@ class _Reader:
         for other in self._activities:
             if other.type != _DELIVERY or other.line.number in taken or other.line.text("symbol") != underlying:
                 continue
-            if (other.at.date(), abs(amount_of("qty", other.line.text("qty")) or Decimal(0))) == wanted:
+            if (other.at.date(), (amount_of("qty", other.line.text("qty")) or Decimal(0)).copy_abs()) == wanted:
                 self._deliveries[removal.line.number] = other
                 return
 
@@ -233,6 +237,7 @@ class _Reader:
             action=action,
             symbol=None if contract is None else contract.symbol,
             asset_type=AssetType.STOCK if contract is None else AssetType(contract.asset_type),
+            currency=_currency(one.line),
             notes=one.line.text("description") or None,
             **facts,
         )
@@ -247,3 +252,7 @@ def _contract(line: Line) -> Contract:
     if not line.text("symbol"):
         raise InvalidRecordError("symbol", "", "needed for this kind of activity")
     return contract_of(line.text("symbol"), None)
+
+
+def _currency(line: Line) -> str:
+    return line.text("currency") or "USD"

@@ -4,21 +4,41 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from attribution.errors import AttributionError
 from attribution.ledger.errors import InvalidRecordError
 
-__all__ = ["Cells", "ImportFileError", "Line", "amount_of", "epoch_ns", "instant_of", "read_lines"]
+__all__ = [
+    "DIVISION",
+    "Cells",
+    "ImportFileError",
+    "Line",
+    "amount_of",
+    "epoch_ns",
+    "instant_of",
+    "quotient",
+    "read_lines",
+]
 
 Cells = Mapping[str, str]
 
 _NOTHING = frozenset({"", "--", "-", "n/a", "nan", "none", "null"})
+_PLAIN = r"(?:\d+{point}?\d*|{point}\d+)(?:[eE][+-]?\d+)?"
+_GROUPED = r"[1-9]\d{{0,2}}(?:{comma}\d{{3}})+(?:{point}\d*)?|[1-9]\d?(?:{comma}\d{{2}})+{comma}\d{{3}}(?:{point}\d*)?"
+DIVISION: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
+_NUMBERS = {
+    point: re.compile("|".join((_PLAIN, _GROUPED)).format(point=re.escape(point), comma=re.escape(comma)), re.ASCII)
+    for point, comma in ((".", ","), (",", "."))
+}
+"""By decimal point: plain numbers, and those in groups of thousands, or of lakhs and crores."""
+_DRESS = re.compile(r"(?P<open>\()?\s*(?P<sign>[+-]?)\s*\$?\s*(?P<sign2>[+-]?)(?P<number>[^()\s]+)\s*(?P<close>\))?")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -39,16 +59,20 @@ class Line:
         return self.cells.get(header, "")
 
 
-def read_lines(source: Path | str | Iterable[str], needed: Iterable[str]) -> list[Line]:
+def read_lines(
+    source: Path | str | Iterable[str], needed: Iterable[str], used: Iterable[str] = (), delimiter: str = ","
+) -> list[Line]:
     """Read a CSV export: a path, or the lines of an open file.
 
     Raises
     ------
     ImportFileError
-        The file cannot be read, is no CSV text in UTF-8, or lacks one of the ``needed`` headers.
+        The file cannot be read, is no CSV text in UTF-8, lacks one of the ``needed`` headers, or has one of them or of
+        the ``used`` ones twice.
     """
     name, text = _text_of(source)
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    needed = list(needed)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     begin = 1
     header: list[str] = []
     lines: list[Line] = []
@@ -58,7 +82,7 @@ def read_lines(source: Path | str | Iterable[str], needed: Iterable[str]) -> lis
             if any(cells):
                 if not header:
                     header = cells
-                    _require_headers(name, header, needed)
+                    _require_headers(name, header, needed, [*needed, *used])
                 else:
                     lines.append(_line(begin, cells, header))
             begin = reader.line_num + 1
@@ -80,10 +104,13 @@ def _text_of(source: Path | str | Iterable[str]) -> tuple[str, str]:
         raise ImportFileError(f"{source}: byte {error.start} is not UTF-8 text: export it as CSV in UTF-8") from error
 
 
-def _require_headers(name: str, header: list[str], needed: Iterable[str]) -> None:
+def _require_headers(name: str, header: list[str], needed: Iterable[str], used: Iterable[str]) -> None:
     for column in needed:
         if column not in header:
             raise ImportFileError(f"{name}: no column {column!r}; the columns are {', '.join(header)}")
+    for column in used:
+        if header.count(column) > 1:
+            raise ImportFileError(f"{name}: two columns are called {column!r}: which one counts?")
 
 
 def _line(number: int, cells: list[str], header: list[str]) -> Line:
@@ -91,26 +118,44 @@ def _line(number: int, cells: list[str], header: list[str]) -> Line:
     return Line(number, dict(zip(header, cells, strict=False)), problem)
 
 
-def amount_of(field: str, text: str) -> Decimal | None:
-    """The exact number in a cell, thousands separators and a currency sign allowed; None where it says nothing.
+def amount_of(field: str, text: str, decimal: str = ".") -> Decimal | None:
+    """The exact number in a cell: plain, or in proper groups of thousands; None where it says nothing.
+
+    A currency sign before it, and brackets as the accountant's minus, are allowed. Nothing is guessed: ``187,50``,
+    ``1,2`` and ``1.234,56`` are refused, unless the file is said to write its decimals after a comma.
+
+    Parameters
+    ----------
+    decimal
+        What the file writes before decimals: ``"."`` or ``","``; the other one separates thousands.
 
     Raises
     ------
     InvalidRecordError
         The cell holds something else.
     """
-    plain = text.replace(",", "").replace("$", "").replace(" ", "")
+    plain = text.strip()
     if plain.lower() in _NOTHING:
         return None
-    if plain.startswith("(") and plain.endswith(")"):  # accountants' minus
-        plain = f"-{plain[1:-1]}"
-    try:
-        value = Decimal(plain)
-    except InvalidOperation:
-        raise InvalidRecordError(field, text, "a number such as -1234.5") from None
-    if not value.is_finite():
-        raise InvalidRecordError(field, text, "a finite number")
-    return value
+    comma = "," if decimal == "." else "."
+    dress = _DRESS.fullmatch(plain)
+    signs = "" if dress is None else dress["sign"] + dress["sign2"]
+    if (
+        dress is None
+        or len(signs) > 1
+        or (dress["open"] is None) != (dress["close"] is None)
+        or (dress["open"] is not None and signs)
+        or _NUMBERS[decimal].fullmatch(dress["number"]) is None
+    ):
+        example = "-1234.5 or 1,234.50" if decimal == "." else "-1234,5 or 1.234,50"
+        raise InvalidRecordError(field, text, f"a number such as {example}")
+    value = Decimal(dress["number"].replace(comma, "").replace(decimal, "."))
+    return value.copy_negate() if dress["open"] is not None or signs == "-" else value
+
+
+def quotient(first: Decimal, second: Decimal) -> Decimal:
+    """Return the ratio to sixty digits, whatever the caller's own decimal context is."""
+    return DIVISION.divide(first, second)
 
 
 def instant_of(field: str, text: str, zone: Any = UTC) -> datetime:

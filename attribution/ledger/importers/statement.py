@@ -12,7 +12,18 @@ from attribution.ledger.importers.cells import Line
 from attribution.ledger.money import exact
 from attribution.ledger.records import Event, EventAction, Fill
 
-__all__ = ["ImportReport", "Item", "Owner", "Renaming", "Statement", "Unmatched", "cash_moved", "owner_of"]
+__all__ = [
+    "ImportReport",
+    "Item",
+    "Owner",
+    "Renaming",
+    "Statement",
+    "Unmatched",
+    "cash_moved",
+    "currency_of",
+    "in_order",
+    "owner_of",
+]
 
 Owner: TypeAlias = str | Callable[[Mapping[str, Any]], str | None] | None
 """Whose the fills of a file are: one strategy, a function of the row, or None for untagged."""
@@ -54,7 +65,8 @@ Item: TypeAlias = Fill | Event | Renaming
 class Statement:
     """A file read: what to record, in order of time, each with the line it comes from, and what could not be read.
 
-    ``cash`` is what the file itself says its rows moved, the unmatched ones included. [currency]
+    ``cash`` is what the file itself says its rows moved, by currency, the unmatched ones included as far as they can
+    be read. ``former`` are keys under which earlier versions recorded the row of a line.
     """
 
     source: str
@@ -63,7 +75,10 @@ class Statement:
     items: list[tuple[int, Item]] = field(default_factory=list)
     unmatched: list[Unmatched] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    cash: Decimal = Decimal(0)
+    cash: dict[str, Decimal] = field(default_factory=dict)
+    former: dict[int, str] = field(default_factory=dict)
+    uncounted: int = 0
+    """Unmatched rows of which it cannot be told what they moved."""
 
     def add(self, line: Line, item: Item) -> None:
         """Take a record in."""
@@ -73,18 +88,26 @@ class Statement:
         """List a row that cannot be recorded."""
         self.unmatched.append(Unmatched(line.number, reason, line.cells))
 
-    def count_cash(self, amount: Decimal) -> None:
+    def count_cash(self, amount: Decimal, currency: str) -> None:
         """Add what a row says it moved."""
         with exact():
-            self.cash += amount
+            self.cash[currency] = self.cash.get(currency, Decimal(0)) + amount
+
+    def count_refused(self, amount: Decimal | None, currency: str) -> None:
+        """Add what an unmatched row says it moved; None: that cannot be told."""
+        if amount is None:
+            self.uncounted += 1
+        else:
+            self.count_cash(amount, currency)
 
 
 @dataclass(slots=True)
 class ImportReport:
     """What became of a statement.
 
-    ``cash_of_file`` is what its rows say they moved, ``cash_of_ledger`` what the records of the statement move;
-    their difference is that of the unmatched rows. [currency]
+    ``cash`` is, by currency, what the file's rows say they moved, and what the ledger's book holds for them, whether
+    they were recorded now, earlier, or while trading. Where they differ, ``notes`` and ``unmatched`` say which rows.
+    Rows that do not tell what they moved are in neither; those of them that could not be recorded are ``uncounted``.
     """
 
     source: str
@@ -93,13 +116,40 @@ class ImportReport:
     known: int = 0
     unmatched: list[Unmatched] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    cash_of_file: Decimal = Decimal(0)
-    cash_of_ledger: Decimal = Decimal(0)
+    cash: dict[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
+    uncounted: int = 0
+
+    @property
+    def cash_of_file(self) -> Decimal:
+        """What the rows say they moved, where they are of one currency.
+
+        Raises
+        ------
+        InvalidRecordError
+            There are several currencies, which have no sum: look into ``cash``.
+        """
+        return self._of_one_currency()[0]
+
+    @property
+    def cash_of_ledger(self) -> Decimal:
+        """What the ledger's book holds for the rows, where they are of one currency.
+
+        Raises
+        ------
+        InvalidRecordError
+            There are several currencies, which have no sum: look into ``cash``.
+        """
+        return self._of_one_currency()[1]
 
     @property
     def reconciles(self) -> bool:
-        """Whether the ledger moves exactly the cash that the file says."""
-        return self.cash_of_file == self.cash_of_ledger
+        """Whether the ledger moves exactly the cash that every row of the file says, in every currency."""
+        return not self.uncounted and all(of_file == of_ledger for of_file, of_ledger in self.cash.values())
+
+    def _of_one_currency(self) -> tuple[Decimal, Decimal]:
+        if len(self.cash) > 1:
+            raise InvalidRecordError("cash", sorted(self.cash), "one currency; else see cash")
+        return next(iter(self.cash.values()), (Decimal(0), Decimal(0)))
 
 
 def owner_of(owner: Owner, row: Mapping[str, Any]) -> str | None:
@@ -108,11 +158,15 @@ def owner_of(owner: Owner, row: Mapping[str, Any]) -> str | None:
     return name.strip() or None if name is not None else None
 
 
-def cash_moved(item: Item) -> Decimal:
-    """What a record moves in the account's cash; unknown fees move nothing that is known. [currency]"""
+def cash_moved(item: Item) -> Decimal | None:
+    """What a record moves in the account's cash; unknown fees move nothing that is known. [currency]
+
+    None: the record does not say, for it closes at a price what the book knows the direction of.
+    """
     with exact():
         if isinstance(item, Renaming):
-            return cash_moved(item.leaves) + cash_moved(item.enters)
+            leaves, enters = cash_moved(item.leaves), cash_moved(item.enters)
+            return None if leaves is None or enters is None else leaves + enters
         fees = item.fees or Decimal(0)
         if isinstance(item, Fill):
             return -item.signed_quantity * item.price * item.multiplier - fees
@@ -126,10 +180,15 @@ def cash_moved(item: Item) -> Decimal:
             return item.amount - fees
         if item.symbol is not None and item.price and item.quantity is not None:
             if item.side is None:
-                raise InvalidRecordError("side", None, f"the direction in which {item.symbol} is closed")
+                return None
             units = item.quantity if item.side == "BUY" else -item.quantity
             return -units * item.price * (item.multiplier or _ONE) - fees
         return -fees
+
+
+def currency_of(item: Item) -> str:
+    """What a record's amounts are in."""
+    return item.enters.currency if isinstance(item, Renaming) else item.currency
 
 
 def conflict_of(error: ConflictError) -> str:
