@@ -17,7 +17,7 @@ from attribution.market.source import Market
 from attribution.model import Model, check_model
 from attribution.once import once
 from attribution.single import calculate_attribution_for_trades
-from attribution.tables import Level, attribute_frame, is_frame, price_frame
+from attribution.tables import Level, attribute_frame, check_keep, is_frame, price_frame
 
 __all__ = ["described", "frame_function"]
 
@@ -86,8 +86,9 @@ def described(options: Mapping[str, Any]) -> dict[str, Any]:
     for name in options:
         if name not in (*_MODEL, *_PRICES, *_CALL):
             raise TypeError(f"attribute_dataset() got an unexpected keyword argument {name!r}")
-    model_of(options)
+    model = model_of(options)
     if options.get("level", "trade") not in get_args(Level):
         raise ValueError(f"level={options['level']!r}: must be one of {', '.join(map(repr, get_args(Level)))}")
+    check_keep(options.get("keep", ()), options.get("level", "trade"), detail=model.detail)
     usual = inspect.signature(calculate_attribution_for_trades).parameters
     return describe(options, {name: usual[name].default for name in options})

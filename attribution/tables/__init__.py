@@ -5,7 +5,7 @@ distinct symbol once; ``instants``, ``numbers``), ``engine`` explains it in chun
 ``split``; ``totals``), and ``results`` and ``leg_results`` lay out what came of it.
 """
 
-from attribution.tables.api import Level, attribute_frame
+from attribution.tables.api import Level, attribute_frame, check_keep
 from attribution.tables.daily import attribute_frame_daily
 from attribution.tables.frames import FrameT, NativeFrame, is_frame
 from attribution.tables.grouping import summarise_frame
@@ -17,6 +17,7 @@ __all__ = [
     "NativeFrame",
     "attribute_frame",
     "attribute_frame_daily",
+    "check_keep",
     "is_frame",
     "price_frame",
     "summarise_frame",

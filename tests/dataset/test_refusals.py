@@ -81,6 +81,7 @@ def test_a_file_that_changes_while_it_is_read_is_a_failure(source: Path, target:
         ({"method": "guess"}, ValueError, "guess"),
         ({"columns": {"symbl": "Instrument"}}, ValueError, "'symbl'"),
         ({"keep": "desk"}, ValueError, "keep='desk'"),
+        ({"keep": ["pnl"]}, ValueError, "keep='pnl': the results have a column of that name"),
         ({"clock": "wall"}, ValueError, "wall"),
         ({"level": "strike"}, ValueError, "level='strike'"),
         ({"client": object()}, TypeError, "client=object"),

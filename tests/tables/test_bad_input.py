@@ -13,7 +13,9 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from attribution import calculate_attribution_for_trades
+from attribution import attribute_daily, calculate_attribution_for_trades
+from attribution.tables.leg_results import LegRows
+from attribution.tables.results import TradeRows
 from tests.tables.test_equals_rows import AMOUNTS, same
 
 ROW = {
@@ -213,3 +215,43 @@ def test_one_column_cannot_hold_two_underlyings() -> None:
     result = calculate_attribution_for_trades(frame_of(symbol=pair))
     assert set(result["status"]) == {"invalid_trade"}
     assert "different underlyings" in result["reason"].iloc[0]
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars", "lazy", "pyarrow"])
+@pytest.mark.parametrize(
+    ("keep", "options", "message"),
+    [
+        (["pnl"], {}, r"keep='pnl': the results have a column of that name; rename that of the trades"),
+        (["desk", "status"], {}, r"keep='status': the results have a column of that name"),
+        (["leg"], {"level": "leg"}, r"keep='leg': the results have a column of that name"),
+        (["gamma_pnl"], {"detail": True}, r"keep='gamma_pnl': the results have a column of that name"),
+        (["desk", "desk"], {}, r"keep=\['desk', 'desk'\]: names 'desk' twice; name each once"),
+        ("desk", {}, r"keep='desk': must be a list of names of columns"),
+    ],
+)
+def test_a_column_that_cannot_be_kept_is_refused(kind: str, keep: Any, options: dict[str, Any], message: str) -> None:
+    frame: Any = frame_of(desk="a", pnl=999.0, status="fine", leg="x", gamma_pnl=1.0)
+    if kind in ("polars", "lazy"):
+        frame = pl.from_pandas(frame)
+        frame = frame.lazy() if kind == "lazy" else frame
+    elif kind == "pyarrow":
+        frame = pa.Table.from_pandas(frame, preserve_index=False)
+    with pytest.raises(ValueError, match=message):
+        calculate_attribution_for_trades(frame, keep=keep, **options)
+    with pytest.raises(ValueError, match=message):
+        attribute_daily(frame, keep=keep, **options)
+
+
+def test_the_row_of_a_day_is_not_kept_over() -> None:
+    frame = frame_of(row=7)
+    assert calculate_attribution_for_trades(frame, keep=["row"])["row"].tolist() == [7, 7, 7]
+    with pytest.raises(ValueError, match="keep='row': the results have a column of that name"):
+        attribute_daily(frame, keep=["row"])
+
+
+@pytest.mark.parametrize("level", ["trade", "leg"])
+@pytest.mark.parametrize("detail", [False, True])
+def test_the_columns_of_results_are_those_that_are_foretold(level: str, detail: bool) -> None:
+    rows = LegRows if level == "leg" else TradeRows
+    result = calculate_attribution_for_trades(frame_of(), level=level, detail=detail)
+    assert list(result.columns) == list(rows.names(detail=detail))
