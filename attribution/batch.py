@@ -95,10 +95,13 @@ def explain(
         outcome = next(done) if isinstance(job, Job) else job
         if isinstance(outcome, AttributionError):
             results.append(failed_result(symbol, outcome, model))
-        else:
+            continue
+        try:
             results.append(result_of(outcome, model))
-            if raise_on_missing:
-                _raise_if_missing(results[-1], raise_on_missing=True)
+        except TradeError as exc:
+            results.append(failed_result(symbol, exc, model))
+        if raise_on_missing:
+            _raise_if_missing(results[-1], raise_on_missing=True)
     return results
 
 

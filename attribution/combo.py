@@ -8,7 +8,7 @@ from datetime import datetime
 
 from attribution.errors import TradeError
 from attribution.kernels.trades import PRICE_TOLERANCE
-from attribution.legs import LegOutcome
+from attribution.legs import LegOutcome, too_large
 from attribution.market.quotes import Answer, Price
 from attribution.trade import Part, Trade
 from attribution.window import FILL, LIVE, MARK, Window
@@ -77,8 +77,11 @@ def _gap(trade: Trade, column: str, net: float | None, prices: Sequence[float]) 
         return 0.0
     unit = trade.common_multiplier
     terms = [item.weight / unit * price for item, price in zip(trade.legs, prices, strict=True)]
-    total = math.fsum(terms)
-    tolerance = PRICE_TOLERANCE + 1e-9 * math.fsum(map(abs, terms))
+    try:
+        total = math.fsum(terms)
+        tolerance = PRICE_TOLERANCE + 1e-9 * math.fsum(map(abs, terms))
+    except (OverflowError, ValueError) as exc:  # what fsum says of a sum beyond all numbers
+        raise too_large(trade, ()) from exc
     if abs(net - total) > tolerance >= abs(net + total):
         allowed = (
             f"the signed net price of the legs, {total:.10g}: a combo's price is Σ ratio × leg price, "

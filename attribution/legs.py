@@ -18,10 +18,11 @@ from attribution.market.quotes import Missing, Price, PriceKind, Why
 from attribution.model import Model
 from attribution.status import Flag, Status
 from attribution.task import PRICE, LegTask
+from attribution.trade import Trade
 from attribution.underlying import PlaysSpot, UnderlyingMove, find_move, is_daily
 from attribution.window import LIVE, PAYOFF, Phase
 
-__all__ = ["KERNEL_FLAGS", "LegOutcome", "payoff_of", "solve"]
+__all__ = ["KERNEL_FLAGS", "LegOutcome", "payoff_of", "solve", "too_large"]
 
 NAN = math.nan
 EXPIRED = int(LegFlag.EXPIRED_IN_WINDOW)
@@ -128,6 +129,8 @@ def _prepare(task: LegTask, time0: float, time1: float, model: Model) -> LegOutc
 
 
 def _missing(outcome: LegOutcome, gaps: Sequence[Missing]) -> LegOutcome:
+    if math.isinf(outcome.pnl):
+        raise too_large(outcome.task.trade, [outcome])
     worst = max(gaps, key=lambda gap: _WHYS[gap.why].severity)
     outcome.status = _WHYS[worst.why]
     outcome.reasons = tuple(dict.fromkeys(gap.reason for gap in gaps))
@@ -189,14 +192,43 @@ def _run(ready: Sequence[_Ready], model: Model) -> dict[int, TradeError]:
     rows, detail = [leg.row for leg in ready], bool(model.detail)
     shares = attribute_rows(rows, method=model.method, order=model.order, steps=model.steps, detail=detail)
     for leg, share in zip(ready, shares, strict=True):
+        outcome = leg.outcome
         if share.status == INVALID_INPUT:
-            refused[id(leg.outcome)] = _too_large(leg)
-        else:
-            _take(leg.outcome, share)
+            refused[id(outcome)] = _split_too_large(leg)
+            continue
+        _take(outcome, share)
+        # 0 where it is a number, and with it the P&L and all effects.
+        if outcome.residual * 0.0 != 0.0 and (share.status == OK or math.isinf(outcome.pnl)):
+            refused[id(outcome)] = too_large(outcome.task.trade, [outcome])
     return refused
 
 
-def _too_large(leg: _Ready) -> TradeError:
+_Told = tuple[str, float | None]
+
+
+def too_large(trade: Trade, legs: Sequence[LegOutcome]) -> TradeError:
+    """Return the error of a trade that makes more than a number can hold: its largest amount, and its largest price."""
+    amounts: list[_Told] = [("entry_quantity", trade.quantity)]
+    others = [("commission", trade.commission), *(("multiplier", item.multiplier) for item in trade.legs)]
+    amounts += [other for other in others if _size(other) > _HARMLESS]
+    prices: list[_Told] = [(name, getattr(trade, name)) for name in ("entry_price", "exit_price", "mtm")]
+    prices += [(f"price of {leg.task.item.leg.symbol}", price) for leg in legs for price in (leg.price0, leg.price1)]
+    told = [max(own, key=_size) for own in (amounts, prices)]
+    (name, value), (other, beside) = sorted(told, key=_size, reverse=True)
+    return TradeError(name, value, f"too large: with {other}={beside!r} the P&L, an effect or the fees exceed 1.8e308")
+
+
+_HARMLESS = 1e100
+"""Fees and multipliers up to this size made nothing too large."""
+
+
+def _size(told: _Told) -> float:
+    """How large a number is; one that is not known is none."""
+    value = told[1]
+    return -1.0 if value is None or not math.isfinite(value) else abs(value)
+
+
+def _split_too_large(leg: _Ready) -> TradeError:
     """Signs were checked before: what the kernels refuse is what overflows."""
     _, _, spot0, price0, _, spot1, price1, *_ = leg.row
     symbol = leg.outcome.task.item.leg.symbol

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from attribution.errors import AttributionError, CalendarError, NoSourceError
 from attribution.instruments import DATED
-from attribution.legs import LegOutcome
+from attribution.legs import LegOutcome, too_large
 from attribution.market.quotes import Price, PriceKind
 from attribution.model import Model
 from attribution.status import Flag, Status, worst
@@ -40,31 +40,39 @@ class TradeOutcome(NamedTuple):
 
 
 def result_of(outcome: TradeOutcome, model: Model) -> dict[str, Any]:
-    """Build the result dict of :func:`~attribution.calculate_attribution_for_trade`."""
+    """Build the result dict of :func:`~attribution.calculate_attribution_for_trade`.
+
+    Raises
+    ------
+    TradeError
+        An amount is larger than a number can hold.
+    """
     legs = outcome.legs
     per_leg = {symbol: _leg_result(same) for symbol, same in _by_symbol(legs).items()}
     columns = zip(*[(leg.spot, leg.vol, leg.timedecay, leg.spread, leg.pnl) for leg in legs], strict=True)
-    spot, vol, timedecay, spread, pnl = map(math.fsum, columns)
+    try:
+        spot, vol, timedecay, spread, pnl = map(math.fsum, columns)
+    except (OverflowError, ValueError) as exc:  # what fsum says of a sum beyond all numbers
+        raise too_large(outcome.trade, legs) from exc
     spread, pnl = spread + outcome.combo_gap, pnl + outcome.combo_gap
     effects = {"spot_attrib": spot, "vol_attrib": vol, "timedecay_attrib": timedecay, "spread_attrib": spread}
+    residual, net_pnl = _residual(pnl, **effects), pnl - outcome.fees
     status = legs[0].status if len(legs) == 1 else worst([leg.status for leg in legs])
-    flags = {flag for leg in legs for flag in leg.flags}
-    if outcome.gap_flagged:
-        flags.add(Flag.COMBO_GAP)
-    if outcome.partly_closed:
-        flags.add(Flag.PARTLY_CLOSED)
+    # 0 where both are numbers, and with them all that they are made of; NaN where one is unknown or infinite.
+    if residual * 0.0 + net_pnl * 0.0 != 0.0 and (status.has_numbers or math.isinf(net_pnl)):
+        raise too_large(outcome.trade, legs)
     result = {
         "symbol": outcome.trade.symbol,
         "trade": outcome.trade.label,
         **effects,
         "per_leg": per_leg,
         "pnl": pnl,
-        "residual": _residual(pnl, **effects),
+        "residual": residual,
         "combo_gap": outcome.combo_gap,
         "fees": outcome.fees,
-        "net_pnl": pnl - outcome.fees,
+        "net_pnl": net_pnl,
         "status": str(status),
-        "flags": _sorted_flags(flags),
+        "flags": _flags(outcome),
         "reason": _reason(legs),
         "method": model.method,
         "clock": model.clock,
@@ -121,6 +129,16 @@ def _reason(legs: Iterable[LegOutcome]) -> str:
     return "; ".join(told)
 
 
+def _flags(outcome: TradeOutcome) -> tuple[str, ...]:
+    """The flags of all legs, and those of the trade as a whole."""
+    flags = {flag for leg in outcome.legs for flag in leg.flags}
+    if outcome.gap_flagged:
+        flags.add(Flag.COMBO_GAP)
+    if outcome.partly_closed:
+        flags.add(Flag.PARTLY_CLOSED)
+    return _sorted_flags(flags)
+
+
 def _sorted_flags(flags: Collection[Flag]) -> tuple[str, ...]:
     if not flags:
         return ()
@@ -153,9 +171,9 @@ def _leg_result(parts: Sequence[LegOutcome]) -> dict[str, Any]:
     results = [_part_result(part) for part in parts]
     merged = dict(results[0])
     for name in (*EFFECTS, "pnl", "residual", "quantity"):
-        merged[name] = math.fsum(result[name] for result in results)
+        merged[name] = _sum([result[name] for result in results])
     for name in ("price0", "price1"):
-        merged[name] = math.fsum(r[name] * r["quantity"] for r in results) / merged["quantity"]
+        merged[name] = _sum([r[name] * r["quantity"] for r in results]) / merged["quantity"]
     for name in ("vol0", "vol1", "spot0", "spot1", "forward0", "forward1"):
         merged[name] = _common(result[name] for result in results)
     merged["status"] = str(worst(part.status for part in parts))
@@ -234,7 +252,18 @@ def _total_detail(legs: Sequence[LegOutcome]) -> dict[str, float]:
     """Terms summed over legs; zero for a leg that did nothing, NaN where a leg has none."""
     names = next((tuple(leg.detail) for leg in legs if leg.detail is not None), ())
     terms = [_terms(leg, len(names)) for leg in legs]
-    return dict(zip(names, map(math.fsum, zip(*terms, strict=True)), strict=True))
+    return dict(zip(names, map(_sum, zip(*terms, strict=True)), strict=True))
+
+
+def _sum(terms: Sequence[float]) -> float:
+    """The exact sum, rounded once; infinite or NaN where no number can hold it, as the kernels have it."""
+    try:
+        return math.fsum(terms)
+    except (OverflowError, ValueError):
+        total = 0.0
+        for term in terms:
+            total += term
+        return total
 
 
 def _terms(leg: LegOutcome, count: int) -> Collection[float]:

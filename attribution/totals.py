@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from attribution.result import EFFECTS
 from attribution.status import Status, worst
 
-__all__ = ["AMOUNTS", "TOTALS", "total"]
+__all__ = ["AMOUNTS", "TOTALS", "exact_sum", "total"]
 
 AMOUNTS = (*EFFECTS, "residual", "pnl", "fees", "net_pnl")
 """What is added up. [currency]"""
 
 TOTALS = (*AMOUNTS, "count", "missing", "missing_pnl", "unexplained_share", "status")
 """What :func:`total` tells, in its order."""
+
+
+def exact_sum(values: Iterable[float]) -> float:
+    """Return the sum, rounded once; NaN where a term is unknown, or where no number can hold the sum."""
+    try:
+        found = math.fsum(values)
+    except (OverflowError, ValueError):  # what fsum says of a sum beyond all numbers
+        return math.nan
+    return found if math.isfinite(found) else math.nan
 
 
 def total(amounts: Mapping[str, Sequence[float]], statuses: Sequence[Status], *, skip: bool) -> dict[str, Any]:
@@ -33,10 +42,10 @@ def total(amounts: Mapping[str, Sequence[float]], statuses: Sequence[Status], *,
     told: dict[str, Any] = {}
     for name in AMOUNTS:
         values = amounts[name]
-        told[name] = math.fsum(v for v in values if not (skip and math.isnan(v)))
+        told[name] = exact_sum(v for v in values if math.isfinite(v)) if skip else exact_sum(values)
     told["count"] = len(statuses)
     told["missing"] = sum(not status.has_numbers for status in statuses)
-    told["missing_pnl"] = sum(math.isnan(value) for value in amounts["pnl"])
+    told["missing_pnl"] = sum(not math.isfinite(value) for value in amounts["pnl"])
     told["unexplained_share"] = _unexplained_share(amounts, skip=skip)
     told["status"] = str(worst(statuses))
     return told
@@ -51,14 +60,14 @@ def _unexplained_share(amounts: Mapping[str, Sequence[float]], *, skip: bool) ->
     explained: list[float] = []
     unexplained: list[float] = []
     for *effects, residual, pnl in zip(*(amounts[name] for name in (*EFFECTS, "residual", "pnl")), strict=True):
-        if math.isnan(pnl):
+        if not math.isfinite(pnl):
             if not skip:
                 return math.nan
-        elif any(map(math.isnan, effects)):
+        elif not all(map(math.isfinite, effects)):
             unexplained.append(abs(pnl))
         else:
             explained += map(abs, effects)
             unexplained.append(abs(residual))
-    lost = math.fsum(unexplained)
-    flow = math.fsum(explained) + lost
-    return lost / flow if flow > 0.0 else 0.0
+    lost = exact_sum(unexplained)
+    flow = exact_sum(explained) + lost
+    return lost / flow if flow != 0.0 else 0.0

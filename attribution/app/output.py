@@ -138,7 +138,7 @@ def _csv(rows: Sequence[Mapping[str, Any]], first: Sequence[str]) -> str:
 
 
 def _cell(value: object) -> object:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return ""
     return value.isoformat() if isinstance(value, date) else value
 
@@ -148,9 +148,9 @@ def _json(results: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _plain(value: object) -> object:
-    """What JSON can hold: NaN is null, dates and instants are ISO text."""
+    """What JSON can hold: what is no number is null, dates and instants are ISO text."""
     if isinstance(value, float):
-        return None if math.isnan(value) else value
+        return value if math.isfinite(value) else None
     if isinstance(value, date | datetime):
         return value.isoformat()
     if isinstance(value, Mapping):

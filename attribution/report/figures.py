@@ -9,6 +9,7 @@ from typing import Any
 
 from attribution.result import EFFECTS
 from attribution.status import Status
+from attribution.totals import exact_sum
 
 __all__ = [
     "LABELS",
@@ -40,7 +41,7 @@ _AMOUNTS = (*EFFECTS, "residual", "pnl", "fees", "net_pnl")
 
 def amount(value: float) -> str:
     """Write an amount to the cent with thousands separators. [currency]"""
-    if math.isnan(value):
+    if not math.isfinite(value):
         return UNKNOWN
     text = f"{value:,.2f}"
     return "0.00" if text == "-0.00" else text
@@ -68,7 +69,7 @@ def name_of(result: Mapping[str, Any]) -> str:
 def shows_residual(result: Mapping[str, Any]) -> bool:
     """Whether the residual is more than the rounding of the last digits."""
     residual = float(result["residual"])
-    return not math.isnan(residual) and abs(residual) > max(0.005, 1e-9 * _gross(result))
+    return math.isfinite(residual) and abs(residual) > max(0.005, 1e-9 * _gross(result))
 
 
 def parts_shown(results: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -78,18 +79,18 @@ def parts_shown(results: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
 
 def adds_up(result: Mapping[str, Any]) -> bool:
     """Whether the four effects and the residual make the P&L; False where one of them is unknown."""
-    total = math.fsum(float(result[name]) for name in (*EFFECTS, "residual"))
+    total = exact_sum(float(result[name]) for name in (*EFFECTS, "residual"))
     return abs(total - float(result["pnl"])) <= 1e-6 + 1e-9 * _gross(result)
 
 
 def _gross(result: Mapping[str, Any]) -> float:
-    return math.fsum(abs(float(result[name])) for name in EFFECTS)
+    return exact_sum(abs(float(result[name])) for name in EFFECTS)
 
 
 def totals(results: Iterable[Mapping[str, Any]]) -> dict[str, float]:
-    """Sum every amount of the results; NaN as soon as one is unknown. [currency]"""
+    """Sum every amount of the results; NaN as soon as one is unknown, or no number can hold the sum. [currency]"""
     rows = list(results)
-    return {name: math.fsum(float(row[name]) for row in rows) for name in _AMOUNTS}
+    return {name: exact_sum(float(row[name]) for row in rows) for name in _AMOUNTS}
 
 
 def instant_text(value: datetime) -> str:

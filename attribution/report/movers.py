@@ -12,6 +12,7 @@ from attribution.report.inputs import Group
 from attribution.report.lettering import escaped
 from attribution.report.svg import GAIN, LOSS
 from attribution.result import EFFECTS
+from attribution.totals import exact_sum
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -93,7 +94,7 @@ def driven_by(amounts: Mapping[str, float]) -> str:
     values = {name: float(amounts[name]) for name in (*EFFECTS, "residual")}
     if not all(map(math.isfinite, values.values())):
         return UNKNOWN
-    least = max(_LEAST_SHARE * math.fsum(map(abs, values.values())), 0.005)
+    least = max(_LEAST_SHARE * exact_sum(map(abs, values.values())), 0.005)
     moved = sorted((name for name in values if abs(values[name]) > least), key=lambda name: -abs(values[name]))
     if not moved:
         return "nothing moved"
@@ -192,7 +193,7 @@ def _sums(movers: Sequence[Mover], parts: Sequence[str], *, counts: bool) -> str
 
 def _sum_line(label: str, movers: Sequence[Mover], parts: Sequence[str], *, counts: bool) -> str:
     total: dict[str, Any] = {
-        name: math.fsum(mover.amounts[name] for mover in movers) for name in (*EFFECTS, "residual", "pnl")
+        name: exact_sum(mover.amounts[name] for mover in movers) for name in (*EFFECTS, "residual", "pnl")
     }
     cells = [f'<th class="word" scope="row">{label}</th>', *(_cell(total[name]) for name in (*parts, "pnl"))]
     driver = driven_by(total) if movers[0].explained else ""

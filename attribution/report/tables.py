@@ -23,6 +23,7 @@ from attribution.report.figures import (
 )
 from attribution.report.legs import legs_of
 from attribution.status import Flag, Status
+from attribution.totals import exact_sum
 
 __all__ = ["check_line", "groups_table", "results_table"]
 
@@ -115,11 +116,11 @@ def check_line(total: Mapping[str, float], parts: Sequence[str]) -> Text:
     """Write the sum out: what the parts make, what the P&L is, and whether they agree."""
     terms = " ".join(_term(i, LABELS[name], total[name]) for i, name in enumerate(parts))
     text = f"Σ {terms} = P&L {amount(total['pnl'])}"
-    if any(math.isnan(total[name]) for name in (*parts, "pnl")):
+    if not all(math.isfinite(total[name]) for name in (*parts, "pnl")):
         return Text("Σ unknown: a part is unknown, and a sum of the rest would not be the whole", style="yellow")
     if adds_up(total):
         return Text(f"{text}  ✓", style="green")
-    gap = math.fsum(total[name] for name in parts) - total["pnl"]
+    gap = exact_sum(total[name] for name in parts) - total["pnl"]
     return Text(f"{text}  ✗ differs by {amount(gap)}", style="bold red")
 
 
@@ -161,8 +162,8 @@ def _amount_cell(value: float) -> Text:
 def _sums(rows: Sequence[Mapping[str, Any]]) -> Iterable[tuple[str, dict[str, float]]]:
     """The total; where a part is unknown, the total of what is known stands beside it, and says so."""
     yield "Σ", totals(rows)
-    known = [row for row in rows if not any(math.isnan(row[name]) for name in LABELS)]
-    if len(known) < len(rows):
+    known = [row for row in rows if all(math.isfinite(row[name]) for name in LABELS)]
+    if 0 < len(known) < len(rows):
         yield f"Σ of {len(known)} known", totals(known)
 
 

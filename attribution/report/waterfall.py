@@ -17,6 +17,7 @@ __all__ = ["waterfall"]
 _LABEL_WIDTH = 9
 _AMOUNT_WIDTH = 16
 _LEAST_BAR = 8
+_BEYOND = "an amount is larger than a number can hold"
 _CELLS = {(True, True): "█", (True, False): "▌", (False, True): "▐"}
 
 
@@ -44,7 +45,7 @@ def waterfall(result: Mapping[str, Any], *, width: int = 80, title: str | None =
         title = "  ".join(part for part in (name_of(result), session, window_text(result)) if part)
     if title:
         drawing.append(title + "\n", style="bold")
-    known = is_explained(result) and not any(math.isnan(result[name]) for name in EFFECTS)
+    known = is_explained(result) and all(map(math.isfinite, _reached(result)))
     drawing.append_text(_bars(result, width) if known else _unknown(result))
     fees = float(result.get("fees", 0.0))
     if fees and not math.isnan(fees):
@@ -59,7 +60,7 @@ def _head(label: str, value: float) -> str:
 
 def _bars(result: Mapping[str, Any], width: int) -> Text:
     steps = list(_steps(result))
-    reached = [0.0, *(end for _, start, end in steps for end in (start, end))]
+    reached = _reached(result)
     low, high = min(reached), max(reached)
     cells = max(width - _LABEL_WIDTH - _AMOUNT_WIDTH - 2, _LEAST_BAR)
     halves = 2 * cells
@@ -78,6 +79,11 @@ def _bars(result: Mapping[str, Any], width: int) -> Text:
         line.rstrip()
         lines.append(line)
     return Text("\n").join(lines)
+
+
+def _reached(result: Mapping[str, Any]) -> list[float]:
+    """Where the bars begin and end."""
+    return [0.0, *(end for _, *ends in _steps(result) for end in ends)]
 
 
 def _steps(result: Mapping[str, Any]) -> Iterator[tuple[str, float, float]]:
@@ -104,5 +110,6 @@ def _unknown(result: Mapping[str, Any]) -> Text:
     status = Status(result["status"])
     lines = Text("\n").join(Text(_head(LABELS[name], math.nan), style="yellow") for name in EFFECTS)
     lines.append("\n" + _head(LABELS["pnl"], float(result["pnl"])), style="bold yellow")
-    lines.append(f"\n{status}: {result.get('reason') or status.advice}", style="yellow")
+    why = f"{status}: {result.get('reason') or status.advice}" if not status.has_numbers else _BEYOND
+    lines.append(f"\n{why}", style="yellow")
     return lines

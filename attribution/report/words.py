@@ -10,6 +10,7 @@ from attribution.report.figures import amount, instant_text, is_explained, rough
 from attribution.report.legs import LegWords, join_words, legs_of, underlying_name
 from attribution.result import EFFECTS
 from attribution.status import Flag, Status
+from attribution.totals import exact_sum
 
 __all__ = ["sentence"]
 
@@ -107,7 +108,7 @@ def _points(value: float) -> str:
 def _effects(result: Mapping[str, Any], legs: Sequence[LegWords]) -> str:
     """What each cause did, the largest first."""
     values = {name: float(result[name]) for name in EFFECTS}
-    gross = math.fsum(map(abs, values.values()))
+    gross = exact_sum(map(abs, values.values()))
     worth = [name for name in EFFECTS if abs(values[name]) > max(_LEAST_SHARE * gross, 0.005)]
     worth.sort(key=lambda name: -abs(values[name]))
     causes = {**_CAUSES, "spread_attrib": _spread_cause(result, legs)}
@@ -166,7 +167,7 @@ def _outcome(result: Mapping[str, Any], legs: Iterable[LegWords]) -> str:
     for leg in legs:
         groups.setdefault((leg.side, leg.kind), []).append(float(leg.result["pnl"]))
     if len(groups) > 1:
-        shares = (f"{_group_name(*key, len(own))} {_signed(math.fsum(own))}" for key, own in groups.items())
+        shares = (f"{_group_name(*key, len(own))} {_signed(exact_sum(own))}" for key, own in groups.items())
         text += f" ({', '.join(shares)})"
     return text
 

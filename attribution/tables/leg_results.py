@@ -80,7 +80,8 @@ class LegRows:
         good = np.asarray(lanes.of_trade(chunk.good))
         place = (np.asarray(lanes.of_trade(first[chunk.looks])) + lanes.place)[good]
         multiplier = lanes.fact("multiplier")
-        quantity = np.asarray(lanes.of_trade(lanes.number("entry_quantity"))) * lanes.fact("ratio")
+        with np.errstate(over="ignore"):  # of trades that were refused
+            quantity = np.asarray(lanes.of_trade(lanes.number("entry_quantity"))) * lanes.fact("ratio")
         moves = split.moves
         amounts = (*split.effects, moves.pnl, np.zeros(lanes.size), moves.pnl)
         others = (quantity, multiplier, moves.price0, moves.price1, split.vol0, split.vol1)

@@ -74,7 +74,8 @@ class LaneSplit:
 def split_lanes(lanes: Lanes, prices: LanePrices, model: Model, threads: int | None) -> LaneSplit:
     """Explain every lane that columns can speak for."""
     right, strike = lanes.fact("right"), lanes.fact("strike")
-    position = lanes.of_trade(lanes.number("entry_quantity")) * lanes.fact("weight")
+    with np.errstate(over="ignore"):  # what is too large is refused with what it makes
+        position = lanes.of_trade(lanes.number("entry_quantity")) * lanes.fact("weight")
     moves = _moves(lanes, prices, model, position)
     odd = prices.odd | (moves.sound == 0)
     split = LaneSplit(
@@ -165,5 +166,5 @@ def _run(
         if model.detail:
             split.detail[:, here] = position * table.detail + 0.0
     split.flags[here] |= _KERNEL_FLAGS[table.flags]
-    # What the kernels refuse, or cannot split, is for the row's own way to tell.
-    split.odd[here] |= table.status != LegStatus.OK
+    # What the kernels refuse, or cannot split, and what no number can hold, is for the row's own way to tell.
+    split.odd[here] |= (table.status != LegStatus.OK) | ~np.isfinite(rest)

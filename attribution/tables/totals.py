@@ -69,6 +69,8 @@ def total_lanes(lanes: Lanes, split: LaneSplit) -> TradeTotals:
     add_up_many(lanes.first_leg, exit_us, rows, lanes.trades, lanes.windows, legs, amounts, room)
     amounts.flags[amounts.gap_flagged != 0] |= FLAG_BIT[Flag.COMBO_GAP]
     odd = (lanes.trades.refused != 0) | (amounts.contradicts != 0) | _any_lane(lanes, split.odd)
+    # Amounts beyond all numbers are for the row's own way to refuse.
+    odd |= ~(np.isfinite(amounts.residual) & np.isfinite(amounts.net_pnl))
     detail = np.zeros((split.detail.shape[0], size))
     if detail.size:
         sum_legs_many(lanes.first_leg, split.detail, detail, room[0])
