@@ -13,7 +13,7 @@ from attribution.dataset.errors import DatasetError
 from attribution.dataset.manifest import Head, Manifest, locked
 from attribution.dataset.parts import PART_BYTES
 from attribution.dataset.run import Run, files_to_do
-from attribution.dataset.sources import InputFile, find_inputs
+from attribution.dataset.sources import InputFile, find_inputs, path_of
 from attribution.dataset.summary import DatasetSummary, Progress
 from attribution.dataset.work import Job, TableFunction
 from attribution.dataset.workers import is_portable, open_pool
@@ -67,7 +67,7 @@ def explain_dataset(
     TypeError
         ``client`` is no client, or an option cannot be sent to the workers asked for.
     """
-    place = os.path.abspath(target)
+    place = os.path.abspath(path_of("target", target))
     if os.path.exists(place) and not os.path.isdir(place):
         raise DatasetError(f"target={os.fspath(target)!r}: is a file; results are written to a folder")
     inputs = find_inputs(source, place)

@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 import pyarrow as pa
 
+from attribution.dataset.columns import Choice
 from attribution.dataset.options import describe
 from attribution.dataset.work import TableFunction
 from attribution.market.given import market_of
@@ -39,6 +40,7 @@ class FrameCall:
     def __call__(self, table: pa.Table) -> pa.Table:
         """Explain the trades of a table."""
         told = {name: self.options[name] for name in _CALL if name in self.options}
+        told["columns"] = Choice(dict(self.options.get("columns") or {})).columns(table.column_names)
         return attribute_frame(table, self._market, self._model, wall=self.now, **told)
 
     @once

@@ -9,11 +9,12 @@ import codecs
 import csv
 import os
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from attribution.dataset.errors import FileError
 from attribution.dataset.sources import Form, InputFile
 
-__all__ = ["PART_BYTES", "PART_ROWS", "Part", "csv_header", "cut"]
+__all__ = ["PART_BYTES", "PART_ROWS", "Part", "csv_header", "cut", "named_columns"]
 
 PART_ROWS = 1_000_000
 """Rows of a part of a Parquet file, unless one row group has more: it takes a second or so."""
@@ -121,15 +122,39 @@ def csv_header(path: str) -> tuple[list[str], int]:
     Raises
     ------
     FileError
-        There is no header, or it is not UTF-8 text.
+        There is no header, or it is not UTF-8 text separated by commas.
     """
     with open(path, "rb") as text:
-        while line := text.readline(_MOST_HEADER).removeprefix(codecs.BOM_UTF8):
+        while line := _line_of(text).removeprefix(codecs.BOM_UTF8):
             if not line.strip() or line.startswith(b"#"):
                 continue
             try:
                 names = next(csv.reader([line.decode()]))
             except (UnicodeDecodeError, csv.Error) as exc:
                 raise FileError(f"its first line is no header in UTF-8: {exc}") from exc
-            return [name.strip() for name in names], text.tell()
+            return named_columns(names), text.tell()
     raise FileError(f"{os.path.basename(path)} is empty: the first line must name columns")
+
+
+def _line_of(text: BinaryIO) -> bytes:
+    """Read a line, which may end as old Macs had it: with a carriage return alone."""
+    begin = text.tell()
+    line = text.readline(_MOST_HEADER)
+    head, mark, rest = line.partition(b"\r")
+    if not mark or rest in (b"", b"\n") or b'"' in head:
+        return line
+    text.seek(begin + len(head) + 1)
+    return head + mark
+
+
+def named_columns(names: list[str]) -> list[str]:
+    """Return the names of the columns without blanks around them.
+
+    Raises
+    ------
+    FileError
+        They are not separated by commas.
+    """
+    if len(names) == 1 and any(mark in names[0] for mark in ";\t|"):
+        raise FileError("the columns are not separated by commas: save the file as comma-separated")
+    return [name.strip() for name in names]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from attribution.dataset.columns import Choice
+from attribution.dataset.columns import Choice, columns_of
 from attribution.dataset.errors import DatasetError, FileError
 from attribution.dataset.parts import cut
-from attribution.dataset.reading import tables
+from attribution.dataset.reading import empty_table, tables
 from attribution.dataset.sources import InputFile, find_inputs
 from attribution.tables import price_frame
 
@@ -48,16 +48,17 @@ def read_prices(source: str | os.PathLike[str], target: str | os.PathLike[str]) 
 
 def _tables_of(file: InputFile) -> Iterator[pa.Table]:
     for part in cut(file, key=""):
-        for table in tables(part, _ROWS, Choice(keep=_COLUMNS)):
-            yield _plain(table)
+        found = columns_of(empty_table(part).column_names, _COLUMNS, {})
+        for name in _NEEDED:
+            if name not in found:
+                raise FileError(f"no column {name!r}; needed are {', '.join(_NEEDED)}")
+        for table in tables(part, _ROWS, Choice(keep=tuple(found.values()))):
+            yield _plain(table, found)
 
 
-def _plain(table: pa.Table) -> pa.Table:
+def _plain(table: pa.Table, found: Mapping[str, str]) -> pa.Table:
     """Texts as plain texts, the text of a price as its number: what differs from file to file becomes alike."""
-    missing = [name for name in _NEEDED if name not in table.column_names]
-    if missing:
-        raise FileError(f"no column {missing[0]!r}; needed are {', '.join(_NEEDED)}")
-    columns = {name: table.column(name) for name in _COLUMNS if name in table.column_names}
+    columns = {name: table.column(found[name]) for name in _COLUMNS if name in found}
     for name, column in columns.items():
         if name == "price":
             columns[name] = pc.cast(column, pa.float64())

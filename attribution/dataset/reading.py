@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from attribution.dataset.columns import Choice
 from attribution.dataset.errors import FileError
-from attribution.dataset.parts import Part, csv_header
+from attribution.dataset.parts import Part, csv_header, named_columns
 from attribution.dataset.sources import Form, Partition
 
 __all__ = ["empty_table", "gathered", "tables"]
@@ -99,7 +99,7 @@ def _csv_names(part: Part) -> list[str]:
         pa.input_stream(part.file.path),
         pyarrow.csv.ReadOptions(use_threads=False, block_size=_CSV_BLOCK),
     ) as reader:
-        return [name.strip() for name in reader.schema.names]
+        return named_columns(reader.schema.names)
 
 
 def _csv_stream(part: Part) -> Any:

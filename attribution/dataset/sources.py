@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from attribution.dataset.errors import DatasetError
 
-__all__ = ["Form", "InputFile", "Inputs", "Partition", "find_inputs", "identity_of"]
+__all__ = ["Form", "InputFile", "Inputs", "Partition", "find_inputs", "identity_of", "path_of"]
 
 Partition = tuple[tuple[str, str | None], ...]
 """Columns that stand in the path, ``exchange=NSE/day=2025-01-27``, with their values."""
@@ -84,7 +84,7 @@ def find_inputs(source: str | os.PathLike[str], target: str | os.PathLike[str]) 
     DatasetError
         There is none, two of them would be written to the same place, or the target lies inside the source.
     """
-    text = os.fspath(source)
+    text = path_of("source", source)
     if "://" in text:
         raise DatasetError(f"source={text!r}: must be a path; mount what lies elsewhere")
     fixed, found = _search(text)
@@ -104,6 +104,24 @@ def find_inputs(source: str | os.PathLike[str], target: str | os.PathLike[str]) 
     files.sort(key=lambda file: file.name)
     _refuse_collisions(files)
     return Inputs(root, tuple(files), tuple(sorted(ignored)))
+
+
+def path_of(name: str, value: object) -> str:
+    """Return a path as text.
+
+    Raises
+    ------
+    TypeError
+        It is no path.
+    DatasetError
+        It is blank, which would mean the folder that the program happens to run in.
+    """
+    if not isinstance(value, str | os.PathLike):
+        raise TypeError(f"{name} is of type {type(value).__name__}: must be one path, as text or pathlib.Path")
+    text = str(os.fspath(value))
+    if not text.strip():
+        raise DatasetError(f"{name}={text!r}: must not be blank; the folder where the program runs is '.'")
+    return text
 
 
 def identity_of(path: str) -> tuple[int, int]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import gzip
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.csv
+import pyarrow.parquet as pq
 import pytest
 
 from attribution import calculate_attribution_for_trades as attribute_frame
@@ -64,3 +66,36 @@ def test_csv_with_a_mark_notes_above_and_a_word_for_a_number(tmp_path: Path, tar
     assert summary.statuses == {"ok": 19, "invalid_trade": 1}
     status = results(target).column("status").to_pylist()
     assert [place for place, one in enumerate(status) if one != "ok"] == [6]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_headers_for_people_and_ends_of_lines_of_any_machine(
+    tmp_path: Path, target: Path, end: str, packed: bool
+) -> None:
+    write_csv(book(20, 1), tmp_path / "plain.csv")
+    head, *rows = (tmp_path / "plain.csv").read_text(encoding="utf-8").splitlines()
+    text = end.join([head.replace("_", " ").title(), *rows, ""]).encode()
+    path = tmp_path / ("t.csv.gz" if packed else "t.csv")
+    path.write_bytes(gzip.compress(text) if packed else text)
+    assert attribute_dataset(path, target).ok
+    assert same(results(target), attribute_frame(book(20, 1)))
+
+
+def test_a_renamed_field_takes_no_column_that_is_written_like_it(tmp_path: Path, target: Path) -> None:
+    table = book(20, 1).rename_columns({"symbol": "Instrument"}).append_column("Symbol", pa.array(["NOPE"] * 20))
+    pq.write_table(table, tmp_path / "t.parquet")
+    assert attribute_dataset(tmp_path / "t.parquet", target, columns={"symbol": "Instrument"}, keep=["Symbol"]).ok
+    expected = attribute_frame(table.drop_columns("Symbol"), columns={"symbol": "Instrument"})
+    assert same(results(target).drop_columns("Symbol"), expected)
+    assert set(results(target)["Symbol"].to_pylist()) == {"NOPE"}
+
+
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_other_separators_are_told_of(tmp_path: Path, target: Path, mark: str, packed: bool) -> None:
+    text = mark.join(["symbol", "entry_time", "entry_quantity"]).encode() + b"\n"
+    path = tmp_path / ("t.csv.gz" if packed else "t.csv")
+    path.write_bytes(gzip.compress(text) if packed else text)
+    (failure,) = attribute_dataset(path, target).failures
+    assert "the columns are not separated by commas: save the file as comma-separated" in failure.reason

@@ -103,6 +103,10 @@ def test_wrong_sources_and_targets_are_refused(source: Path, target: Path, tmp_p
 
     refused("no such file or folder", tmp_path / "nowhere")
     refused("must be a path", "s3://bucket/trades")
+    refused("source='': must not be blank", "")
+    refused("target=' ': must not be blank", target=" ")
+    with pytest.raises(TypeError, match="source is of type list: must be one path"):
+        attribute_dataset([source], target)  # type: ignore[arg-type]
     refused("holds no file that ends in", tmp_path / "*.xlsx")
     refused("the target lies inside", target=source / "out")
     refused("the target lies inside", target=source)
