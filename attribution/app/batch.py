@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
-from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -18,16 +18,22 @@ from rich.table import Table
 from attribution.app.explain import instant_of, warm_up
 from attribution.app.output import complain, emit, message
 from attribution.app.sheet import InputError
+from attribution.app.wording import of_options
 from attribution.dataset import DatasetError, DatasetSummary, attribute_dataset
 from attribution.dataset import Progress as Standing
 from attribution.dataset.columns import FIELDS, is_field
 from attribution.model import Model, check_model
+from attribution.tables import check_keep
 
 __all__ = ["BATCH_EPILOG", "batch"]
 
 EXIT_ALL, EXIT_SOME, EXIT_USAGE = 0, 1, 2
 _PATIENCE = 10.0
 """How long a scheduler may take to answer. [seconds]"""
+
+_ADDRESS = re.compile(r"(\w+://)?(\[[^]]+\]|[^:/\s]+):\d+/?")
+_WHOLE = "say that of the session's close, such as '2025-01-06 15:30'"
+"""What to do for a whole session."""
 
 BATCH_EPILOG = (
     "Exit codes: 0 every file has its results · 1 some file could not be read or explained, and the others have theirs "
@@ -45,7 +51,7 @@ _Source = Annotated[
     ),
 ]
 _Target = Annotated[
-    Path,
+    str,
     typer.Argument(
         metavar="OUT",
         show_default=False,
@@ -79,7 +85,7 @@ def batch(
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="Processes that share the work. [default: one for each core]", show_default=False),
+        typer.Option(min=1, help="Processes that share the work. \\[default: one for each core]", show_default=False),
     ] = None,
     dask: Annotated[
         str | None,
@@ -94,7 +100,7 @@ def batch(
         int | None,
         typer.Option(
             min=1,
-            help="Rows that a worker holds at a time: less takes less memory. [default: 131072]",
+            help="Rows that a worker holds at a time: less takes less memory. \\[default: 131072]",
             show_default=False,
         ),
     ] = None,
@@ -114,7 +120,7 @@ def batch(
     ] = False,
     current_time: Annotated[
         str | None,
-        typer.Option(help="Look from this instant, e.g. '2025-01-06 14:30'. [default: each trade's exit, else now]"),
+        typer.Option(help="Look from this instant, e.g. '2025-01-06 14:30'. \\[default: each trade's exit, else now]"),
     ] = None,
     method: Annotated[str, typer.Option(help="waterfall, shapley, path, one_at_a_time or taylor.")] = "waterfall",
     order: Annotated[str, typer.Option(help="In which order the waterfall switches.")] = "time,spot,spread,vol",
@@ -141,9 +147,9 @@ def batch(
             **_model_options(model),
             "level": _one_of("--level", level, ("trade", "leg")),
             "day": not trade,
-            "keep": _words(keep),
+            "keep": _kept(keep, level, detail=detail),
             "columns": _renames(columns),
-            "current_time": instant_of(None, current_time),
+            "current_time": instant_of(None, current_time, whole=_WHOLE),
             **({} if prices is None else {"spot_prices": _prices(prices, target)}),
         }
         warm_up(Model(method=method))
@@ -180,7 +186,7 @@ def _model_options(model: Mapping[str, Any]) -> dict[str, Any]:
     return dict(model)
 
 
-def _prices(source: str, target: Path) -> Any:
+def _prices(source: str, target: str) -> Any:
     try:
         from attribution.dataset.prices import read_prices
     except ImportError as exc:
@@ -188,7 +194,8 @@ def _prices(source: str, target: Path) -> Any:
     try:
         return read_prices(source, target)
     except DatasetError as exc:
-        raise InputError(f"--prices {source}: {exc}") from exc
+        told = str(exc).removeprefix(f"source={source!r}: ")
+        raise InputError(f"--prices {source or repr(source)}: {told}") from exc
 
 
 def _one_of(option: str, value: str, allowed: Sequence[str]) -> str:
@@ -199,6 +206,16 @@ def _one_of(option: str, value: str, allowed: Sequence[str]) -> str:
 
 def _words(texts: Sequence[str] | None) -> list[str]:
     return list(dict.fromkeys(word.strip() for text in texts or [] for word in text.split(",") if word.strip()))
+
+
+def _kept(texts: Sequence[str] | None, level: str, *, detail: bool) -> list[str]:
+    """Read ``--keep``, before any file is looked at."""
+    names = _words(texts)
+    try:
+        check_keep(names, "leg" if level == "leg" else "trade", detail=detail)
+    except ValueError as exc:
+        raise InputError(str(exc)) from exc
+    return names
 
 
 def _renames(texts: Sequence[str] | None) -> dict[str, str]:
@@ -218,6 +235,8 @@ def _workers_of(address: str | None) -> Iterator[Any]:
     if address is None:
         yield None
         return
+    if not _ADDRESS.fullmatch(address):
+        raise InputError(f"--dask {address!r}: must be the address of a scheduler with its port, as in tcp://host:8786")
     try:
         distributed: Any = import_module("distributed")
     except ImportError as exc:
@@ -266,7 +285,7 @@ def _tell(summary: DatasetSummary) -> None:
     ):
         if names:
             message(f"note: {what}: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}")
-    complain([f"failed: {failure}" for failure in summary.failures])
+    complain([of_options(f"failed: {failure}") for failure in summary.failures])
     if summary.rows_now:
         rate = f"{summary.rows_now:,} rows in {summary.seconds:,.1f} s, {summary.rows_per_second:,.0f} rows/s"
         message(f"explained {summary.files:,} files: {rate}")
@@ -282,5 +301,5 @@ def _tell(summary: DatasetSummary) -> None:
 
 
 def _refuse(problem: Exception) -> NoReturn:
-    message(f"attribution: {problem}")
+    message(f"attribution: {of_options(str(problem))}")
     raise typer.Exit(EXIT_USAGE)

@@ -12,6 +12,7 @@ from enum import StrEnum
 from itertools import islice
 from typing import Any
 
+from numba import config as numba_config
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -60,8 +61,12 @@ class Request:
     current_time: str | datetime | None = None
 
 
-def instant_of(day: date | None, current_time: str | None) -> str | datetime | None:
+def instant_of(
+    day: date | None, current_time: str | None, *, whole: str = "for a whole session use --day"
+) -> str | datetime | None:
     """The instant to look from: the end of ``--day``, or ``--current-time``; None: each trade's exit, else now.
+
+    ``whole`` advises somebody who gave a date alone.
 
     Raises
     ------
@@ -81,7 +86,7 @@ def instant_of(day: date | None, current_time: str | None) -> str | datetime | N
     except CalendarError as exc:
         raise InputError(f"--current-time {current_time!r}: {exc}") from exc
     if len(current_time.strip()) <= len("2025-01-06"):
-        raise InputError(f"--current-time {current_time!r}: needs a time of day; for a whole session use --day")
+        raise InputError(f"--current-time {current_time!r}: needs a time of day; {whole}")
     return current_time
 
 
@@ -159,8 +164,10 @@ def warm_up(model: Model) -> None:
     Raises
     ------
     InputError
-        The method, the order, the steps or the rates are not ones the kernels know.
+        The method, the order, the steps or the rates are not ones the kernels know; or numba may not compile.
     """
+    if getattr(numba_config, "DISABLE_JIT", False):
+        raise InputError("NUMBA_DISABLE_JIT is set: the kernels run compiled only; unset it")
     options: dict[str, Any] = {
         "method": model.method,
         "order": model.order,

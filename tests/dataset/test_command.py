@@ -133,8 +133,62 @@ def test_a_changed_file_is_refused_or_redone(run: Run, source: Path, target: Pat
     refused = run(source, target)
     assert refused.exit_code == 2
     assert refused.stderr.startswith("attribution: a.parquet: changed since")
+    assert refused.stderr.endswith("--redo-changed explains changed files again\n")
     assert run(source, target, "--redo-changed").stdout.splitlines()[-1].split() == ["all", "57"]
     assert "explained 3 files" in run(source, target, "--again").stderr
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ([], ["--trade"], "made without --trade, not with --trade; choose another target, or --again to do"),
+        (["--trade"], [], "made with --trade, not without --trade"),
+        (["--keep", "desk"], [], "made with --keep desk, not without --keep"),
+        (["--method", "taylor"], ["--method", "path"], "made with --method taylor, not with --method path"),
+        (["--columns", "side=desk"], ["--detail"], "made with --columns side=desk, not without --columns"),
+        (["--price-tick", "0.05"], [], "made with --price-tick 0.05, not without --price-tick"),
+    ],
+)
+def test_other_results_are_told_of_by_their_options(
+    run: Run, source: Path, target: Path, before: list[str], after: list[str], told: str
+) -> None:
+    assert run(source, target, *before).exit_code == 0
+    result = run(source, target, *after)
+    assert told in result.stderr
+    assert result.exit_code == 2
+
+
+def test_columns_that_files_lack_are_told_of_by_the_options(run: Run, source: Path, target: Path) -> None:
+    (source / "d.csv").write_text("Instrument,entry_time,entry_quantity\n")
+    told = run(source / "d.csv", target, "--keep", "desk").stderr
+    assert "failed: d.csv: --keep desk: the trades have no such column" in told
+    told = run(source / "d.csv", target, "--again").stderr
+    assert "'symbol' is missing; say --columns symbol=COLUMN where it has another name" in told
+    told = run(source / "d.csv", target, "--again", "--columns", "symbol=Instrumen").stderr
+    assert "--columns symbol=Instrumen: the trades have no such column (nearest: 'Instrument')" in told
+
+
+def test_blank_paths_are_refused(run: Run, source: Path, target: Path) -> None:
+    assert "IN '': must not be blank" in run("", target).stderr
+    result = run(source, "")
+    assert "OUT '': must not be blank" in result.stderr
+    assert result.exit_code == 2
+
+
+def test_headers_of_prices_may_be_written_for_people(run: Run, tmp_path: Path, target: Path) -> None:
+    trades = book(1, 1).drop_columns(["spot_entry", "spot_exit"])
+    pq.write_table(trades, tmp_path / "t.parquet")
+    times = [trades[name][0].as_py() for name in ("entry_time", "exit_time")]
+    lines = [f"NIFTY,{at},{23_400 + place}\n" for place, at in enumerate(times)]
+    (tmp_path / "p.csv").write_text("Symbol,Time, Price\n" + "".join(lines))
+    assert run(tmp_path / "t.parquet", target, "--prices", tmp_path / "p.csv").exit_code == 0
+    assert results(target)["status"].to_pylist() == ["ok"]
+
+
+def test_the_help_tells_defaults(run: Run) -> None:
+    told = " ".join(run("--help").stdout.replace("│", " ").split())
+    for default in ("one for each core", "131072", "each trade's exit, else now"):
+        assert f"[default: {default}]" in told
 
 
 @pytest.mark.parametrize(
@@ -145,7 +199,11 @@ def test_a_changed_file_is_refused_or_redone(run: Run, source: Path, target: Pat
         (["--rate", "nan"], "--rate nan: must be a finite number"),
         (["--columns", "symbol"], "--columns 'symbol': expected FIELD=Column"),
         (["--columns", "symbl=Instrument"], "--columns 'symbl=Instrument': expected FIELD=Column; fields are symbol, "),
-        (["--current-time", "2025-01-06"], "needs a time of day"),
+        (["--current-time", "2025-01-06"], "needs a time of day; say that of the session's close"),
+        (["--keep", "desk,pnl"], "--keep pnl: the results have a column of that name"),
+        (["--prices", ""], "--prices '': must not be blank"),
+        (["--prices", "nowhere.csv"], "--prices nowhere.csv: there is no such file"),
+        (["--dask", "a"], "--dask 'a': must be the address of a scheduler with its port"),
     ],
 )
 def test_wrong_usage_is_refused(run: Run, source: Path, target: Path, words: list[str], told: str) -> None:
