@@ -17,7 +17,9 @@ from attribution.app import demo as demonstration
 from attribution.app.batch import BATCH_EPILOG, batch
 from attribution.app.checkup import check as check_brokers
 from attribution.app.checkup import standings, standings_table
+from attribution.app.door import Door, open_closed_streams
 from attribution.app.explain import Request, Span, explain_rows, instant_of, warm_up
+from attribution.app.files import check_output
 from attribution.app.ledger import app as ledger_app
 from attribution.app.output import (
     Format,
@@ -31,7 +33,7 @@ from attribution.app.output import (
 )
 from attribution.app.reading import COLUMNS, PriceFile, TradeFile, read_prices, read_trades
 from attribution.app.sheet import InputError, parse_columns
-from attribution.app.sources import Asked, open_sources
+from attribution.app.sources import Asked, check_recording, open_sources
 from attribution.app.vendors import VENDORS
 from attribution.model import Model, check_model
 from attribution.report.figures import is_explained
@@ -44,14 +46,16 @@ __all__ = ["app", "main"]
 
 EXIT_ALL, EXIT_SOME, EXIT_USAGE = 0, 1, 2
 _EXIT_HELP = (
-    "Exit codes: 0 every row was explained · 1 some row of the trades or the prices could not be used "
-    "· 2 wrong usage or an unreadable file · 130 interrupted."
+    "Exit codes: 0 every row was explained · 1 some row of the trades or the prices could not be used, "
+    "or standard output could not be written · 2 wrong usage or an unreadable file · 130 interrupted."
 )
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
+app = typer.Typer(
+    cls=Door, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich"
+)
 
 
-app.add_typer(ledger_app, name="ledger")
+app.add_typer(ledger_app, name="ledger", cls=Door)
 app.command(epilog=BATCH_EPILOG)(batch)
 
 
@@ -213,7 +217,7 @@ def explain(
     daily: Annotated[bool, typer.Option("--daily", help="One line per trade and session, and the total.")] = False,
     current_time: Annotated[
         str | None,
-        typer.Option(help="Look from this instant, e.g. '2025-01-06 14:30'. [default: each trade's exit, else now]"),
+        typer.Option(help="Look from this instant, e.g. '2025-01-06 14:30'. \\[default: each trade's exit, else now]"),
     ] = None,
     by: Annotated[
         list[str] | None,
@@ -221,7 +225,9 @@ def explain(
             "--by", metavar="|".join(GROUPINGS), help="Add up by this; repeat for several.", show_default=False
         ),
     ] = None,
-    form: Annotated[Format | None, typer.Option("--format", help="[default: by --output's ending, else table]")] = None,
+    form: Annotated[
+        Format | None, typer.Option("--format", help="How to write it. \\[default: by --output's ending, else table]")
+    ] = None,
     output: Annotated[Path | None, typer.Option(help="Write to this file, whole or not at all.")] = None,
     method: Annotated[str, typer.Option(help="waterfall, shapley, path, one_at_a_time or taylor.")] = "waterfall",
     order: Annotated[str, typer.Option(help="In which order the waterfall switches.")] = "time,spot,spread,vol",
@@ -247,10 +253,12 @@ def explain(
         renames = parse_columns(columns or [], COLUMNS)
         asked = Asked(tuple(broker or ()), redis, history, record)
         asked.check(prices=prices is not None)
+        chosen = format_of(form, output)
+        check_output(output, {"the file of the trades": trades, "the file of the prices": prices})
+        check_recording(output, asked)
         trade_file = read_trades(trades, renames["trades"])
         price_file = None if prices is None else read_prices(prices, renames["prices"])
         results = _results(trade_file, price_file, asked, request, stats=stats)
-        chosen = format_of(form, output)
         if groupings:
             groups = groups_of(results, groupings)
             content = render_groups(groups, groupings, chosen)
@@ -355,6 +363,7 @@ def _failure(trade_file: TradeFile, result: dict[str, Any]) -> str:
 
 def main() -> None:
     """Run the command line."""
+    open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # files and pipes get UTF-8 whatever the machine's habit
             stream.reconfigure(encoding="utf-8")

@@ -19,14 +19,24 @@ from typing import Any
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from attribution.app.files import write_whole
 from attribution.app.sheet import InputError
 from attribution.report import groups_table, results_table, sentence, waterfall
 from attribution.result import EFFECTS
 from attribution.summary import summarise
 
-__all__ = ["Format", "complain", "emit", "format_of", "groups_of", "message", "render_groups", "render_results"]
+__all__ = [
+    *("Format", "complain", "emit", "format_of", "groups_of", "let_go_of_output", "message"),
+    *("render_groups", "render_results"),
+]
 
 _FILE_WIDTH = 120
+_BINARY = frozenset({"parquet", "pq", "feather", "arrow", "xlsx", "xls", "ods", "pdf", "png", "gz", "zip", "db"})
+"""Endings of files that hold no text: what is written here would be no such file."""
+
+_OTHERS = frozenset({"tsv", "html", "htm", "svg", "xml", "yaml", "yml", "jsonl", "ndjson", "md", "ipynb", "parquet"})
+"""Endings of texts that are no table for people."""
+
 _FLAT = (
     *("line", "trade", "symbol", "session", "window_start", "window_end", "start_price", "end_price"),
     *(*EFFECTS, "residual", "pnl", "combo_gap", "fees", "net_pnl"),
@@ -45,10 +55,19 @@ class Format(StrEnum):
 
 
 def format_of(asked: Format | None, output: Path | None) -> Format:
-    """The format asked for, else that of the file's ending, else a table."""
+    """The format asked for, else that of the file's ending, else a table.
+
+    Raises
+    ------
+    InputError
+        The file's ending promises another format.
+    """
+    ending = "" if output is None else output.suffix.lower().removeprefix(".")
+    if ending in _BINARY or (asked is None and ending in _OTHERS):
+        ways = "name a file that ends in .csv, .json or .txt" + ("" if ending in _BINARY else ", or say --format")
+        raise InputError(f"--output {output}: .{ending} is not written here: {ways}")
     if asked is not None:
         return asked
-    ending = "" if output is None else output.suffix.lower().removeprefix(".")
     return Format(ending) if ending in ("csv", "json") else Format.TABLE
 
 
@@ -163,7 +182,7 @@ def _plain(value: object) -> object:
 def emit(content: str | list[RenderableType], output: Path | None = None, *, most: int | None = None) -> None:
     """Write to standard output, or to a file that then is complete; ``most`` bounds the width. [columns]"""
     if output is not None:
-        _write_whole(output, content if isinstance(content, str) else _as_text(content))
+        write_whole(output, content if isinstance(content, str) else _as_text(content))
         message(f"wrote {output}")
         return
     try:
@@ -175,8 +194,13 @@ def emit(content: str | list[RenderableType], output: Path | None = None, *, mos
         else:
             sys.stdout.write(content if isinstance(content, str) else _as_text(content, most))
         sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader, `head` perhaps, has had enough; what is left in the buffer must not fail again at exit.
+    except BrokenPipeError:  # the reader, `head` perhaps, has had enough
+        let_go_of_output()
+
+
+def let_go_of_output() -> None:
+    """Send standard output nowhere: what is left in its buffer must not fail again when the program ends."""
+    with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -188,15 +212,3 @@ def _as_text(content: Sequence[RenderableType], most: int | None = None) -> str:
     for part in content:
         console.print(part)
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
-
-
-def _write_whole(output: Path, text: str) -> None:
-    """Write beside the target and move it into place, so that nobody ever reads half a file."""
-    beside = output.with_name(f".{output.name}.{os.getpid()}.tmp")
-    try:
-        beside.write_text(text, encoding="utf-8", newline="")
-        os.replace(beside, output)
-    except OSError as exc:
-        raise InputError(f"--output {output}: cannot be written: {exc.strerror or exc}") from exc
-    finally:
-        beside.unlink(missing_ok=True)

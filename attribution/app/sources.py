@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from attribution.app.files import check_output
 from attribution.app.sheet import InputError
-from attribution.app.vendors import open_broker, open_redis, refuse_unset
+from attribution.app.vendors import REPLAY, open_broker, open_redis, refuse_unset
 
 if TYPE_CHECKING:
     from attribution.market.cache import CachedBroker
     from attribution.market.source import Broker
 
-__all__ = ["Asked", "open_sources"]
+__all__ = ["Asked", "check_recording", "open_sources"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,20 @@ class Asked:
             raise InputError(f"no source of prices{also}: give --prices PRICES.csv, --broker or --history")
         if self.record is not None and self.redis is None and not knows_prices:
             raise InputError("--record: there is nothing to record without --broker, --redis or --history")
+
+
+def check_recording(output: Path | None, asked: Asked) -> None:
+    """Refuse to write results over a file that is to be replayed."""
+    for text in asked.brokers:
+        name, _, folder = text.partition(":")
+        if output is None or name != REPLAY or not output.resolve().is_relative_to(Path(folder).resolve()):
+            continue
+        from brokers.replay.folder import scan
+
+        found = scan(Path(folder))
+        lists = [*found.quotes.values(), *found.exchange.values(), found.closes, found.fills, found.answers]
+        read = [*found.bars.values(), *(path for paths in lists for path in paths)]
+        check_output(output, {f"{path}, a recording": path for path in read})
 
 
 @contextmanager

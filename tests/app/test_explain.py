@@ -220,6 +220,9 @@ def test_unknown_columns_are_mentioned(explain, folder):
         (["--columns", "symbol"], "expected FIELD=Header"),
         (["--rate", "nan"], "finite"),
         (["--output", "/no/such/folder/out.csv"], "cannot be written"),
+        (["--output", "out.parquet"], ".parquet is not written here: name a file that ends in .csv, .json or .txt"),
+        (["--output", "out.XLSX", "--format", "csv"], ".xlsx is not written here"),
+        (["--output", "out.md"], "or say --format"),
         (["--format", "xml"], "--format"),
     ],
 )
@@ -248,12 +251,60 @@ def test_failed_output_leaves_what_was_there(explain, folder, monkeypatch):
     def fail(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("attribution.app.output.os.replace", fail)
+    monkeypatch.setattr("attribution.app.files.os.replace", fail)
     result = explain("--daily", "--output", target)
     assert result.exit_code == 2
     assert "No space left" in result.stderr
     assert target.read_text() == "before"
     assert sorted(path.name for path in folder.iterdir()) == ["out.json", "prices.csv", "trades.csv"]
+
+
+@pytest.mark.parametrize("name", ["trades.csv", "prices.csv", "link.csv", "other.csv"])
+def test_what_is_read_is_never_written_over(explain, folder, name):
+    (folder / "link.csv").symlink_to("trades.csv")
+    (folder / "other.csv").hardlink_to(folder / "prices.csv")
+    before = [(folder / read).read_bytes() for read in ("trades.csv", "prices.csv")]
+    result = explain("--output", folder / name)
+    assert result.exit_code == 2
+    assert "would be lost: choose another file" in result.stderr
+    assert [(folder / read).read_bytes() for read in ("trades.csv", "prices.csv")] == before
+
+
+def test_a_recording_is_never_written_over(run, folder):
+    recorded = folder / "recorded" / "closes" / "2025-01-06.csv"
+    recorded.parent.mkdir(parents=True)
+    recorded.write_text("symbol,exchange,date,close\nNIFTY_IND___,NSE,2025-01-06,23616.05\n")
+    words = ["explain", folder / "trades.csv", "--broker", f"replay:{folder / 'recorded'}", "--format", "csv"]
+    result = run(*words, "--output", recorded)
+    assert result.exit_code == 2
+    assert "a recording, which would be lost" in " ".join(result.stderr.split())
+    assert recorded.read_text().startswith("symbol,exchange")
+    assert run(*words, "--output", folder / "recorded" / "out.csv").exit_code == 1
+
+
+def test_a_link_stays_and_what_it_names_is_written(explain, folder):
+    (folder / "real.csv").write_text("before")
+    (folder / "link.csv").symlink_to("real.csv")
+    (folder / "dangling.csv").symlink_to("new.csv")
+    for name in ("link.csv", "dangling.csv"):
+        assert explain("--daily", "--output", folder / name).exit_code == 0
+        assert (folder / name).is_symlink()
+    expected = explain("--daily", "--format", "csv").stdout
+    assert (folder / "real.csv").read_text() == (folder / "new.csv").read_text() == expected
+
+
+def test_large_amounts_are_no_numbers_in_any_format(explain, folder):
+    (folder / "t.csv").write_text(HEAD + GOOD + GOOD.replace("good", "huge").replace(",-75,", ",-1e308,"))
+    for form in ("table", "waterfall", "csv", "json"):
+        result = explain("--trade", "--format", form, trades="t.csv")
+        assert result.exit_code == 1
+        assert "entry_quantity=-1e+308: too large" in " ".join((result.stdout + result.stderr).split())
+        assert "inf" not in result.stdout.replace("-1e+308", "")
+    assert explain("--trade", "--by", "day", trades="t.csv").exit_code == 1
+    (folder / "t.csv").write_text(HEAD + GOOD.replace(",-75,", ",-1e308,"))
+    told = explain("--trade", trades="t.csv").stdout
+    assert "Σ unknown" in told
+    assert "Σ of 0" not in told
 
 
 def test_table_to_a_file_has_no_colours(explain, folder):
@@ -283,10 +334,22 @@ def test_statuses(run):
         assert str(word) in result.stdout
 
 
-def test_version_and_help(run):
+def test_version_and_help(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     assert run("--version").stdout.startswith("attribution 0.")
     text = " ".join(run("explain", "--help").stdout.replace("│", " ").split())
     assert "Exit codes: 0 every row was explained" in text
+    assert "[default: each trade's exit, else now]" in text
+    assert "How to write it. [default: by --output's ending, else table]" in text
+    for words in ([], ["explain"], ["batch"], ["ledger"], ["ledger", "fill"]):
+        assert "<bool>" not in run(*words, "--help").stdout
+
+
+def test_without_a_compiler_it_says_what_to_do(explain, monkeypatch):
+    monkeypatch.setattr("attribution.app.explain.numba_config.DISABLE_JIT", 1)
+    result = explain("--daily")
+    assert result.exit_code == 2
+    assert "NUMBA_DISABLE_JIT is set: the kernels run compiled only; unset it" in result.stderr
 
 
 def test_a_long_compilation_is_told(explain, monkeypatch):

@@ -6,9 +6,11 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
+from attribution.app.files import _is_stream
 from tests.app.conftest import COMMAND
 
 
@@ -72,3 +74,71 @@ def test_interrupt_leaves_130_and_no_file(folder, environment):
     assert running.returncode == 130
     assert b"Traceback" not in told
     assert sorted(path.name for path in folder.iterdir()) == ["many.csv", "prices.csv", "trades.csv"]
+    assert told.endswith(b"interrupted\n")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+def test_interrupt_while_the_program_is_loaded(environment, tmp_path):
+    # The first module of the command line that is loaded sends the signal.
+    (tmp_path / "typer.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    environment = {**environment, "PYTHONPATH": f"{tmp_path}{os.pathsep}{environment['PYTHONPATH']}"}
+    listening = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.default_int_handler)}
+    run = subprocess.run([*COMMAND, "statuses"], capture_output=True, env=environment, check=False, **listening)
+    assert run.returncode == 130
+    assert run.stderr == b"interrupted\n"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+@pytest.mark.parametrize("words", [["statuses"], ["brokers"], ["explain"], ["--help"], ["--version"]])
+def test_a_full_disk_is_told_in_one_line(folder, environment, words):
+    if words == ["explain"]:
+        words = ["explain", folder / "trades.csv", "--prices", folder / "prices.csv", "--format", "json"]
+    with open("/dev/full", "w") as full:
+        run = subprocess.run(
+            [*COMMAND, *map(str, words)], stdout=full, stderr=subprocess.PIPE, env=environment, text=True, check=False
+        )
+    assert run.stderr == "attribution: standard output: No space left on device\n"
+    assert run.returncode == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
+def test_closed_streams(folder, environment):
+    command = f"{sys.executable} -m attribution explain trades.csv --prices prices.csv"
+
+    def shell(words):
+        return subprocess.run(
+            f"{command} {words}", shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False
+        )
+
+    closed = shell(">&-")
+    assert closed.stderr == "attribution: standard output: Bad file descriptor\n"
+    assert closed.returncode == 1
+    assert shell("--output out.csv >&- 2>&- <&-").returncode == 0
+    assert (folder / "out.csv").read_text().startswith("line,")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/fd/1"), reason="needs names for streams")
+@pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
+def test_output_may_be_a_stream(folder, environment):
+    command = f"{sys.executable} -m attribution explain trades.csv --prices prices.csv --format csv --output"
+
+    def shell(words):
+        return subprocess.run(
+            f"{command} {words}", shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=True
+        )
+
+    expected = shell("plain.csv").stdout or (folder / "plain.csv").read_text()
+    assert shell("/dev/fd/1").stdout == expected
+    (folder / "log").write_text("before\n")
+    shell("/dev/fd/1 >> log")
+    assert (folder / "log").read_text() == "before\n" + expected
+    os.mkfifo(folder / "pipe")
+    assert shell("pipe & cat pipe; wait").stdout == expected
+
+
+@pytest.mark.skipif(not os.path.islink("/dev/stdout"), reason="needs names for streams")
+def test_names_of_streams_are_no_files_to_be_replaced(tmp_path):
+    (tmp_path / "link").symlink_to("/dev/stdout")
+    (tmp_path / "plain").symlink_to("file")
+    assert [_is_stream(Path(path)) for path in ("/dev/stdout", "/dev/null", tmp_path / "link")] == [True] * 3
+    assert not _is_stream(tmp_path / "plain")
