@@ -31,6 +31,7 @@ __all__ = [
 ]
 
 _FILE_WIDTH = 120
+_WIDEST_PICTURE = 90
 _BINARY = frozenset({"parquet", "pq", "feather", "arrow", "xlsx", "xls", "ods", "pdf", "png", "gz", "zip", "db"})
 """Endings of files that hold no text: what is written here would be no such file."""
 
@@ -99,10 +100,11 @@ def render_results(results: Sequence[Mapping[str, Any]], form: Format) -> str | 
 
 def _waterfalls(results: Sequence[Mapping[str, Any]]) -> list[RenderableType]:
     drawn: list[RenderableType] = []
+    width = min(_WIDEST_PICTURE, _page_width())
     for result in results:
-        drawn += [waterfall(result, width=90), Text(sentence(result), style="italic"), Text("")]
+        drawn += [waterfall(result, width=width), Text(sentence(result), style="italic"), Text("")]
     if len(results) > 1:
-        drawn.append(waterfall(summarise(map(dict, results))[0], width=90, title=f"Σ of {len(results)}"))
+        drawn.append(waterfall(summarise(map(dict, results))[0], width=width, title=f"Σ of {len(results)}"))
     return drawn
 
 
@@ -125,7 +127,8 @@ def render_groups(groups: Sequence[Mapping[str, Any]], by: Sequence[str], form: 
         return _csv([{name: group[name] for name in names} for group in groups], names)
     if form is Format.WATERFALL:
         titles = [", ".join(f"{name} {group[name]}" for name in by) for group in groups]
-        return [waterfall(group, width=90, title=title) for group, title in zip(groups, titles, strict=True)]
+        width = min(_WIDEST_PICTURE, _page_width())
+        return [waterfall(group, width=width, title=title) for group, title in zip(groups, titles, strict=True)]
     return [groups_table(groups, by)]
 
 
@@ -204,10 +207,20 @@ def let_go_of_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _page_width() -> int:
+    """Of the terminal, if standard output is one; else that of a file. [columns]"""
+    return Console(file=sys.stdout).width if sys.stdout.isatty() else _file_width()
+
+
+def _file_width() -> int:
+    """As wide as COLUMNS says, else 120. [columns]"""
+    return shutil.get_terminal_size((_FILE_WIDTH, 0)).columns if "COLUMNS" in os.environ else _FILE_WIDTH
+
+
 def _as_text(content: Sequence[RenderableType], most: int | None = None) -> str:
     """Render for a file or a pipe: no colours, as wide as COLUMNS says, else 120."""
     buffer = io.StringIO()
-    width = shutil.get_terminal_size((_FILE_WIDTH, 0)).columns if "COLUMNS" in os.environ else _FILE_WIDTH
+    width = _file_width()
     console = Console(file=buffer, width=min(width, most or width), highlight=False, color_system=None)
     for part in content:
         console.print(part)

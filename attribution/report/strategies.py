@@ -11,10 +11,10 @@ from decimal import Decimal
 from typing import Any
 
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
 from attribution.report.figures import UNKNOWN, amount
+from attribution.report.layout import AmountTable
 from attribution.report.svg import Theme, small_multiples_svg
 
 __all__ = ["strategies_svg", "strategies_table", "strategy_waterfall"]
@@ -49,16 +49,12 @@ def strategies_table(
     notes
         Sentences to be told below, such as the check against the account.
     """
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 1))
-    for key in keys:
-        table.add_column(key, justify="left", overflow="fold")
-    for place, name in enumerate(factors):
-        table.add_column(name if place == 0 else f"+ {name}", justify="right", no_wrap=True)
-    table.add_column("= P&L", justify="right", no_wrap=True, style="bold")
+    causes = [name if place == 0 else f"+ {name}" for place, name in enumerate(factors)]
+    table = AmountTable(keys, [*causes, "= P&L"], title, whole="= P&L")
     for row in rows:
-        table.add_row(*(str(row[key]) for key in keys), *_cells(row, factors))
+        table.add([str(row[key]) for key in keys], _cells(row, factors))
     if keys and total is not None:
-        table.add_row("Σ", *[""] * (len(keys) - 1), *_cells(total, factors), style="bold")
+        table.add(["Σ"], _cells(total, factors), style="bold")
     return Group(table, *(Text(note) for note in notes))
 
 

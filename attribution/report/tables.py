@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
 from attribution.report.figures import (
@@ -21,6 +20,7 @@ from attribution.report.figures import (
     totals,
     window_text,
 )
+from attribution.report.layout import AmountTable
 from attribution.report.legs import legs_of
 from attribution.status import Flag, Status
 from attribution.totals import exact_sum
@@ -28,6 +28,7 @@ from attribution.totals import exact_sum
 __all__ = ["check_line", "groups_table", "results_table"]
 
 _MOST_REASONS = 20
+_WHOLE = "= P&L"
 
 
 def results_table(
@@ -56,21 +57,19 @@ def results_table(
     parts = parts_shown(results)
     notes = _Notes(wanted=footnotes)
     marks = [notes.marks_of(result) for result in results]
-    fees = any(result["fees"] and not math.isnan(result["fees"]) for result in results)
+    fees = _has_fees(results)
     sessions = {result["session"] for result in results if result["session"] is not None}
     if title is None and len(sessions) == 1:
         title = f"session {next(iter(sessions))}"
     heads = _heads(names=names, sessions=len(sessions))
-    extra = [*(["fees"] if fees else []), *(["notes"] if any(marks) else [])]
-    table = _new_table(title, heads, parts, extra)
+    table = _new_table(title, heads, parts, ["fees"] if fees else [])
     for result, mark in zip(results, marks, strict=True):
         paid = [amount(result["fees"])] if fees else []
         cells = [_cell(result, head, sessions=bool(sessions)) for head in heads]
-        table.add_row(*cells, *_amount_cells(result, parts), *paid, *([mark] if any(marks) else []))
+        table.add(cells, [*_amount_cells(result, parts), *paid], notes=mark)
     for label, total in _sums(results):
         paid = [amount(total["fees"])] if fees else []
-        cells = [label, *[""] * (len(heads) - 1)]
-        table.add_row(*cells, *_amount_cells(total, parts), *paid, style="bold")
+        table.add([label], [*_amount_cells(total, parts), *paid], style="bold")
     checked = [check_line(totals(results), parts)] if check else []
     return Group(table, *checked, *notes.lines())
 
@@ -101,14 +100,17 @@ def groups_table(
     ``counts``: whether to tell how many results, or parts of results, each group holds.
     """
     parts = parts_shown(groups)
-    table = _new_table(title, by, parts, ["count"] if counts else [])
+    fees = _has_fees(groups)
+    table = _new_table(title, by, parts, [*(["fees"] if fees else []), *(["count"] if counts else [])])
     for group in groups:
         keys = [_key_text(name, group[name]) for name in by]
         missing = f" ({group['missing']} {UNKNOWN})" if group["missing"] else ""
+        paid = [amount(group["fees"])] if fees else []
         count = [f"{group['count']}{missing}"] if counts else []
-        table.add_row(*keys, *_amount_cells(group, parts), *count)
+        table.add(keys, [*_amount_cells(group, parts), *paid, *count])
     for label, total in _sums(groups):
-        table.add_row(label, *[""] * (len(by) - 1), *_amount_cells(total, parts), style="bold")
+        paid = [amount(total["fees"])] if fees else []
+        table.add([label], [*_amount_cells(total, parts), *paid, *([""] if counts else [])], style="bold")
     return Group(table, check_line(totals(groups), parts))
 
 
@@ -138,16 +140,13 @@ def _term(place: int, label: str, value: float) -> str:
     return f"{sign} {label} {amount(abs(value))}"
 
 
-def _new_table(title: str | None, heads: Sequence[str], parts: Sequence[str], extra: Sequence[str]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 1))
-    for head in heads:
-        table.add_column(head, justify="left", overflow="fold")
-    for i, name in enumerate(parts):
-        table.add_column(LABELS[name] if i == 0 else f"+ {LABELS[name]}", justify="right", no_wrap=True)
-    table.add_column("= P&L", justify="right", no_wrap=True, style="bold")
-    for head in extra:
-        table.add_column(head, justify="left" if head == "notes" else "right", no_wrap=True)
-    return table
+def _new_table(title: str | None, heads: Sequence[str], parts: Sequence[str], extra: Sequence[str]) -> AmountTable:
+    causes = [LABELS[name] if place == 0 else f"+ {LABELS[name]}" for place, name in enumerate(parts)]
+    return AmountTable(heads, [*causes, _WHOLE, *extra], title, whole=_WHOLE)
+
+
+def _has_fees(rows: Iterable[Mapping[str, Any]]) -> bool:
+    return any(row["fees"] and not math.isnan(row["fees"]) for row in rows)
 
 
 def _amount_cells(row: Mapping[str, Any], parts: Sequence[str]) -> list[Text]:

@@ -62,7 +62,8 @@ def _bars(result: Mapping[str, Any], width: int) -> Text:
     steps = list(_steps(result))
     reached = _reached(result)
     low, high = min(reached), max(reached)
-    cells = max(width - _LABEL_WIDTH - _AMOUNT_WIDTH - 2, _LEAST_BAR)
+    cells = width - _LABEL_WIDTH - _AMOUNT_WIDTH - 2
+    cells = cells if cells >= _LEAST_BAR else 0  # the numbers go before
     halves = 2 * cells
     scale = halves / (high - low) if high > low else 0.0
     zero = round((0.0 - low) * scale)
@@ -75,7 +76,8 @@ def _bars(result: Mapping[str, Any], width: int) -> Text:
         colour = "green" if value > 0 else "red" if value < 0 else "dim"
         style = f"bold {colour}" if name == "pnl" else colour
         line = Text(_head(LABELS[name], value) + "  ", style="bold" if name == "pnl" else "")
-        line.append(_bar(first, last, zero, cells), style=style)
+        if cells:
+            line.append(_bar(first, last, zero, cells), style=style)
         line.rstrip()
         lines.append(line)
     return Text("\n").join(lines)

@@ -80,6 +80,7 @@ def test_groups_add_up_to_the_total(explain, by):
     assert math.fsum(float(group["fees"]) for group in groups) == pytest.approx(660.0)
     table = explain("--daily", "--by", by)
     assert "= P&L 12,090.00  ✓" in table.stdout
+    assert next(line for line in table.stdout.splitlines() if line.startswith("Σ ")).split()[-1] == "660.00"
     assert table.exit_code == 0
 
 

@@ -119,3 +119,35 @@ def test_narrow_terminals_lose_no_figure(result, width):
     text = render(results_table([result()]), width=width)
     assert text.count("-12,340.00") == 3
     assert text.count("-8,130.00") == 3
+
+
+@pytest.mark.parametrize("width", [24, 30, 40, 45, 50, 60, 80, 100, 120])
+@pytest.mark.parametrize("legs", [1, 4])
+def test_no_width_cuts_a_number_or_loses_a_word(result, leg, width, legs):
+    many = {f"NIFTY_OPT_20250130_CALL_{24000 + 50 * i}": leg((-1_234_567.25, 1000.0, 0.0, 3.5)) for i in range(legs)}
+    results = [
+        result(many, trade="iron condor", fees=1_180.0, flags=("expired_in_window",)),
+        result(trade="covered", session=date(2025, 1, 7)),
+    ]
+    wide, narrow = (render(results_table(results), width=each) for each in (250, width))
+    assert "…" not in narrow
+    assert sorted(numbers(narrow)) == sorted(numbers(wide))
+    for word in ("iron", "condor", "covered", "2025-01-06", "2025-01-07", "close", "fees"):
+        assert word in narrow
+    assert max(len(line.rstrip()) for line in narrow.splitlines()) <= width
+
+
+def test_narrow_groups_are_blocks(result):
+    groups = summarise([result(fees=20.0), result(trade="b", fees=20.0, session=date(2025, 1, 7))], ["trade", "day"])
+    lines = [line.rstrip() for line in render(groups_table(groups, ["trade", "day"]), width=40).splitlines()]
+    assert lines[:8] == [
+        *("t1", "2025-01-06", "  spot      -12,340.00", "  + vol       1,000.00", "  + time      3,210.00"),
+        *("  + spread        0.00", "  = P&L      -8,130.00", "  fees           20.00"),
+    ]
+
+
+def test_groups_tell_fees_where_there_are_any(result):
+    text = render(groups_table(summarise([result(fees=20.0), result(trade="b", fees=640.0)], ["trade"]), ["trade"]))
+    assert numbers(line_with(text, "Σ "))[-1] == 660.0
+    assert "fees" in text
+    assert "fees" not in render(groups_table(summarise([result()], ["trade"]), ["trade"]))

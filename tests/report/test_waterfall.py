@@ -37,7 +37,7 @@ def test_bars_hang_together(result):
     assert abs(pnl[1] - spot[1]) <= 1
 
 
-@pytest.mark.parametrize("width", [40, 80, 100, 133])
+@pytest.mark.parametrize("width", [28, 34, 40, 80, 100, 133])
 def test_width_is_kept_and_deterministic(result, width):
     drawing = waterfall(result(), width=width)
     assert drawing.plain == waterfall(result(), width=width).plain
