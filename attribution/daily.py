@@ -15,7 +15,7 @@ from attribution.market.source import Broker
 from attribution.model import model_of
 from attribution.options import DailyOptions
 from attribution.parts import closed_by_keys
-from attribution.single import DEFAULT_ORDER, market_for, symbol_of
+from attribution.single import DEFAULT_ORDER, market_for, rows_of, symbol_of
 from attribution.tables import FrameT, Level, NativeFrame, attribute_frame_daily, is_frame
 from attribution.trade import Trade, as_instant
 
@@ -77,6 +77,11 @@ def attribute_daily(
         In the order of ``rows``, then of sessions; each is a result with its ``session`` and ``row`` (the place of its
         trade in ``rows``). A trade without a session in the range has none; a row that cannot be read has one, with
         its status and reason. Of a frame, a frame of its kind, one row each.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As the call for many; also where ``start`` is after ``end``.
     """
     model = model_of(method, order, steps, clock, rate, dividend_yield, detail, price_tick)
     market = market_for(broker, spot_prices, leg_prices, historical_cache)
@@ -90,7 +95,7 @@ def attribute_daily(
             threads=threads,
             raise_on_missing=raise_on_missing,
         )
-    rows = list(rows)
+    rows = rows_of(rows)
     places: list[int] = []
     jobs: list[Job | AttributionError] = []
     trades = [read_trade(row) for row in rows]

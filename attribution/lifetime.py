@@ -11,13 +11,13 @@ from attribution.parts import Exits
 from attribution.trade import Trade, as_instant
 from attribution.window import end_of_day, fill_session
 
-__all__ = ["as_day", "jobs_by_day"]
+__all__ = ["days_asked", "jobs_by_day"]
 
 
 def jobs_by_day(trade: Trade, start: object, end: object, now: datetime, exits: Exits) -> list[Job | AttributionError]:
     """Return one job per session from ``start`` to ``end`` in which a trade lives, as known at ``now``."""
     calendar = get_calendar(trade.home)
-    asked_first, asked_last = as_day("start", start, calendar), as_day("end", end, calendar)
+    asked_first, asked_last = days_asked(start, end, calendar)
     try:
         _check_zones(trade)
         first = fill_session(calendar, trade.entry_time).date
@@ -40,6 +40,22 @@ def _check_zones(trade: Trade) -> None:
             "the legs as trades of their own, or the whole life (day=False)"
         )
         raise TradeError("symbol", trade.symbol, allowed)
+
+
+def days_asked(start: object, end: object, calendar: ExchangeCalendar) -> tuple[date | None, date | None]:
+    """Return the first and the last day that a caller asked for, in an exchange's zone; None where there is no bound.
+
+    Raises
+    ------
+    TradeError
+        One of them is no date.
+    ValueError
+        The first is after the last.
+    """
+    first, last = as_day("start", start, calendar), as_day("end", end, calendar)
+    if first is not None and last is not None and first > last:
+        raise ValueError(f"start={start!r}, end={end!r}: start must not be after end")
+    return first, last
 
 
 def as_day(field: str, value: object, calendar: ExchangeCalendar) -> date | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Unpack, overload
 
 from attribution.batch import explain, explain_one, job_of, jobs_of
@@ -180,6 +180,8 @@ def calculate_attribution_for_trades(
 
     Raises
     ------
+    TypeError
+        ``rows`` is a single row, or holds no rows.
     ValueError
         A column of the frame is missing, misspelt (the nearest name is told) or of a kind that holds no such thing; or
         an unknown method, order, clock or level.
@@ -197,7 +199,7 @@ def calculate_attribution_for_trades(
             threads=threads,
             raise_on_missing=raise_on_missing,
         )
-    rows = list(rows)
+    rows = rows_of(rows)
     jobs = jobs_of(rows, current_time, day=day)
     return explain(jobs, [symbol_of(row) for row in rows], market, model, raise_on_missing=raise_on_missing)
 
@@ -211,6 +213,22 @@ def market_for(
     """Return the market of a call, whose prices may be a data frame."""
     prices = price_frame(spot_prices) if is_frame(spot_prices) else spot_prices
     return market_of(broker, prices, leg_prices, historical_cache)
+
+
+def rows_of(rows: object) -> list[object]:
+    """Return the rows of a call for many.
+
+    Raises
+    ------
+    TypeError
+        It is a single row or a text, whose fields or letters are no rows; or nothing that holds rows.
+    """
+    is_tuple = hasattr(rows, "_fields")
+    is_series = hasattr(rows, "to_frame")
+    if isinstance(rows, Mapping | str | bytes) or is_tuple or is_series or not isinstance(rows, Iterable):
+        kind = type(rows).__name__
+        raise TypeError(f"rows is of type {kind}: must be a list of rows or a data frame; put a single row into a list")
+    return list(rows)
 
 
 def symbol_of(row: object) -> object:

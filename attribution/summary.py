@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, overload
 
 from attribution.result import EFFECTS
@@ -13,6 +13,7 @@ from attribution.totals import AMOUNTS, total
 __all__ = ["GROUPINGS", "summarise"]
 
 GROUPINGS = ("trade", "leg", "underlying", "expiry", "day")
+_RESULTS = "must be a list of what the attribution calls returned, or a frame of it"
 _OF_A_LEG = frozenset({"leg", "underlying", "expiry"})
 
 
@@ -56,6 +57,8 @@ def summarise(
 
     Raises
     ------
+    TypeError
+        ``results`` holds no results; a single one must stand in a list.
     ValueError
         An unknown grouping or ``on_missing``.
     """
@@ -67,8 +70,12 @@ def summarise(
     for name in by:
         if name not in GROUPINGS:
             raise ValueError(f"by={name!r}: must be one of {', '.join(map(repr, GROUPINGS))}")
+    if isinstance(results, Mapping | str | bytes) or not isinstance(results, Iterable):
+        raise TypeError(f"results is of type {type(results).__name__}: {_RESULTS}")
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for place, result in enumerate(results):
+        if not isinstance(result, dict):
+            raise TypeError(f"results[{place}] is of type {type(result).__name__}: {_RESULTS}")
         for item in _items(result, place, per_leg=not _OF_A_LEG.isdisjoint(by)):
             groups.setdefault(tuple(item[name] for name in by), []).append(item)
     skip = on_missing == "skip"

@@ -7,9 +7,16 @@ from datetime import date
 from itertools import pairwise
 from typing import Any
 
+import pandas as pd
+import polars as pl
 import pytest
 
-from attribution import TradeError, attribute_daily, calculate_attribution_for_trade
+from attribution import (
+    TradeError,
+    attribute_daily,
+    calculate_attribution_for_trade,
+    calculate_attribution_for_trades,
+)
 from tests.market.recorded import RecordedBroker
 
 CALL = "NIFTY_OPT_20250130_CALL_23500"
@@ -79,13 +86,26 @@ def test_the_days_add_up_to_the_trade() -> None:
         ("2025-02-26", "2025-02-26", []),
         ("2025-03-01", None, []),
         (None, "2025-02-23", []),
-        ("2025-02-27", "2025-02-25", []),
         ("2020-01-01", "2030-01-01", days(24, 25, 27, 28)),
         ("", "", days(24, 25, 27, 28)),
     ],
 )
 def test_a_range_of_days(start: Any, end: Any, expected: list[date]) -> None:
     assert [day for day, _ in daily(share(), start, end)] == expected
+
+
+@pytest.mark.parametrize("kind", [list, pd.DataFrame])
+def test_a_range_that_ends_before_it_begins_is_refused(kind: Any) -> None:
+    with pytest.raises(ValueError, match="start='2025-02-27', end='2025-02-25': start must not be after end"):
+        attribute_daily(kind([share()]), "2025-02-27", "2025-02-25", historical_cache=CLOSES, current_time=NOW)
+
+
+@pytest.mark.parametrize("rows", [share(), pd.Series(share()), pl.Series([1.0]), "TCS_STK___", b"TCS", None, 7])
+def test_what_holds_no_rows_is_refused(rows: Any) -> None:
+    told = f"rows is of type {type(rows).__name__}: must be a list of rows or a data frame"
+    for call in (attribute_daily, calculate_attribution_for_trades):
+        with pytest.raises(TypeError, match=told):
+            call(rows, historical_cache=CLOSES, current_time=NOW)
 
 
 def test_a_day_of_a_range_says_what_the_single_call_says() -> None:

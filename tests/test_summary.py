@@ -232,3 +232,9 @@ def test_the_share_that_no_cause_explains() -> None:
     assert math.isnan(summarise([*known, unknown])[0]["unexplained_share"])
     assert summarise([*known, unknown], on_missing="skip")[0]["unexplained_share"] < 1e-12
     assert summarise([{**known[0], **dict.fromkeys(AMOUNTS, 0.0)}])[0]["unexplained_share"] == 0.0
+
+
+@pytest.mark.parametrize("results", [None, 7, "pnl", {"pnl": 1.0}, [None], ["pnl"]])
+def test_what_is_no_result_is_refused(results: Any) -> None:
+    with pytest.raises(TypeError, match="must be a list of what the attribution calls returned, or a frame of it"):
+        summarise(results)

@@ -160,9 +160,9 @@ class Report:
     def save(self, path: str | Path) -> Path:
         """Write it down: the whole as a page (``.html``), or the picture alone (``.svg``); returns the path."""
         path = Path(path)
-        if path.suffix == ".svg":
+        if path.suffix.lower() == ".svg":
             content = self.svg("auto") + "\n"
-        elif path.suffix == ".html":
+        elif path.suffix.lower() == ".html":
             content = _PAGE.format(title=escaped(self.title), body=self.html())
         else:
             raise ValueError(f"path={str(path)!r}: must end with .html or .svg")

@@ -145,12 +145,16 @@ def format_symbol(instrument: Instrument) -> str:
     SymbolError
         The text would be read as another instrument, for instance an equity with the name of an index, or a
         US option whose style and settlement no listed class has.
+    TypeError
+        It is no instrument.
     """
     return _format(instrument)
 
 
 @lru_cache(maxsize=_CACHE_SIZE)
-def _format(instrument: Instrument) -> str:
+def _format(instrument: object) -> str:
+    if not isinstance(instrument, Equity | Index | Future | Option):
+        raise TypeError(f"instrument={instrument!r}: must be an Option, a Future, an Equity or an Index")
     text = format_canonical(instrument)
     try:
         back = parse_canonical(text, check_exchange(instrument.exchange))

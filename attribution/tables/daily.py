@@ -12,7 +12,7 @@ from attribution.batch import read_trade
 from attribution.calendars import NAT, ExchangeCalendar, day_table, get_calendar, to_epoch_us
 from attribution.calendars.instants import day_number, from_epoch_us
 from attribution.errors import AttributionError
-from attribution.lifetime import as_day, jobs_by_day
+from attribution.lifetime import days_asked, jobs_by_day
 from attribution.market.remembered import RememberedMarket, remembered
 from attribution.market.source import Market
 from attribution.model import Model
@@ -113,8 +113,7 @@ def _life(
     for ends_us in (expiry_us, exit_us):
         ends = fill_session(np.where(ends_us == NAT, 0, ends_us))
         last = np.where(ends_us == NAT, last, np.minimum(last, ends))
-    for field, value, side in (("start", start, "left"), ("end", end, "right")):
-        asked = as_day(field, value, calendar)
+    for asked, side in zip(days_asked(start, end, calendar), ("left", "right"), strict=True):
         if asked is None:
             continue
         place = int(np.searchsorted(table.day, day_number(asked), side=side))  # type: ignore[call-overload]

@@ -42,7 +42,8 @@ def is_frame(value: object) -> bool:
 
 @lru_cache(maxsize=1024)
 def _is_frame_type(kind: type) -> bool:
-    return any(hasattr(kind, face) for face in _FACES)
+    is_column = hasattr(kind, "to_frame")
+    return not is_column and any(hasattr(kind, face) for face in _FACES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +80,29 @@ class TradeFrame:
 
 
 def read_frame(native: NativeFrame) -> tuple[Any, bool]:
-    """Return the narwhals frame, collected, and whether it was lazy."""
+    """Return the narwhals frame, collected, and whether it was lazy.
+
+    Raises
+    ------
+    ValueError
+        Two columns have one name.
+    """
     import narwhals.stable.v2 as nw
 
-    data = nw.from_native(native)
+    try:
+        data = nw.from_native(native)
+    except nw.exceptions.DuplicateError as exc:
+        names = [str(name) for name in getattr(native, "columns", ())]
+        _refuse_twice(names, "frame")
+        raise ValueError(f"frame: {exc}") from exc
     lazy = isinstance(data, nw.LazyFrame)
     return (data.collect() if isinstance(data, nw.LazyFrame) else data), lazy
+
+
+def _refuse_twice(names: Sequence[str], what: str) -> None:
+    for name in dict.fromkeys(names):
+        if list(names).count(name) > 1:
+            raise ValueError(f"{what}: column {name!r} is there {list(names).count(name)} times; name each once")
 
 
 def match_columns(
@@ -114,9 +132,7 @@ def _matched(
     what: str,
 ) -> dict[str, str]:
     """Match once what comes again and again: the frames of a dataset have the same columns."""
-    twice = [name for name in dict.fromkeys(names) if list(names).count(name) > 1]
-    if twice:
-        raise ValueError(f"{what}: column {twice[0]!r} is there {list(names).count(twice[0])} times; name each once")
+    _refuse_twice(names, what)
     found = {field: field for field in known if field in names}
     for field, column in renames:
         if field not in known:

@@ -480,6 +480,8 @@ def test_it_is_saved_as_a_page_or_a_picture(lives, tmp_path):
     picture = report.save(str(tmp_path / "week.svg")).read_text(encoding="utf-8")
     assert ET.fromstring(picture).tag.endswith("svg")
     assert "prefers-color-scheme" in picture
+    assert report.save(tmp_path / "WEEK.SVG").read_text(encoding="utf-8") == picture
+    assert report.save(tmp_path / "Week.Html").read_text(encoding="utf-8") == page
     with pytest.raises(ValueError, match=r"week\.png': must end with \.html or \.svg"):
         report.save("week.png")
 

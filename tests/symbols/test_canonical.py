@@ -184,3 +184,9 @@ def test_multiplier_is_not_part_of_the_text() -> None:
     assert format_symbol(Option(NIFTY, date(2025, 1, 30), Right.CALL, 23500.0, 75.0)) == (
         "NIFTY_OPT_20250130_CALL_23500"
     )
+
+
+@pytest.mark.parametrize("thing", ["NIFTY", None, 7])
+def test_only_instruments_have_symbols(thing):
+    with pytest.raises(TypeError, match="must be an Option, a Future, an Equity or an Index"):
+        format_symbol(thing)

@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from attribution import attribute_daily, calculate_attribution_for_trades
+from attribution import attribute_daily, calculate_attribution_for_trades, summarise
 from attribution.tables.leg_results import LegRows
 from attribution.tables.results import TradeRows
 from tests.tables.test_equals_rows import AMOUNTS, same
@@ -188,8 +188,9 @@ def test_null_columns_and_lists_of_order_ids() -> None:
 def test_a_column_twice_is_refused() -> None:
     frame = frame_of()
     frame.columns = [*frame.columns[:-1], "spot_entry"]
-    with pytest.raises(Exception, match="spot_entry"):
-        calculate_attribution_for_trades(frame)
+    for call in (calculate_attribution_for_trades, attribute_daily, summarise):
+        with pytest.raises(ValueError, match="column 'spot_entry' is there 2 times; name each once"):
+            call(frame)
 
 
 def test_raise_on_missing_names_the_row() -> None:
