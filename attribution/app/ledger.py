@@ -61,7 +61,8 @@ _Price = Annotated[
 
 
 @app.command(
-    epilog="Exit codes: 0 recorded · 1 the log could not be reached, the fill waits in the spool · 2 wrong usage."
+    epilog="Exit codes: 0 recorded · 1 the log could not be reached, the fill waits in the spool · 2 not recorded: "
+    "wrong usage, or neither log nor spool can be written."
 )
 def record(
     symbol: Annotated[str, typer.Argument(help="AAPL, SPXW230113P03965000, NIFTY_OPT_20250130_CALL_23500.")],
@@ -119,7 +120,13 @@ def record(
         entry = service.record_filled_order(order, run)
         health = service.health()
         if entry is None:
-            raise InputError(health.unrecorded[-1].reason if health.unrecorded else "nothing was filled")
+            nothing = "not recorded: it adds nothing to what is on record, or was busted"
+            raise InputError(health.unrecorded[-1].reason if health.unrecorded else nothing)
+        if health.log.in_memory:
+            reasons = (
+                f"neither the log ({health.log.last_error}) nor the spool ({health.log.spool_error}) can be written"
+            )
+            raise InputError(f"not recorded: {reasons}")
         shares = ", ".join(f"{name} {number(q)}" for name, q in sorted(entry.strategy_quantities.items()))
         place = f"#{entry.seq}" if entry.seq else "waiting"
         typer.echo(
@@ -128,6 +135,22 @@ def record(
         )
         if health.waiting:
             message(f"the log could not be reached: {health.waiting} waiting in the spool ({health.log.last_error})")
+            raise typer.Exit(EXIT_SOME)
+
+
+@app.command(epilog="Exit codes: 0 nothing waits and every fill has its owners · 1 not so, and told · 2 wrong usage.")
+def replay(ledger: _Folder = None, account: _Account = "default", closing: _Closing = "pro_rata") -> None:
+    """Append what waits in the spool, and write whose the fills are that are on record without their owners."""
+    with open_service(ledger, account, closing=closing, writes=True) as service:
+        waited = service.health().waiting
+        health = service.replay()
+        typer.echo(f"spool: {waited - health.waiting} of {waited} batches appended, {health.log.damaged} damaged")
+        if health.waiting:
+            message(f"the log could not be reached: {health.log.last_error}")
+        else:
+            unowned = health.unallocated or "no"
+            typer.echo(f"log: {service.log.head().seq} entries, {unowned} fills without their owners")
+        if not health.ok:
             raise typer.Exit(EXIT_SOME)
 
 
@@ -297,8 +320,10 @@ def verify(ledger: _Folder = None, account: _Account = "default", closing: _Clos
         if refused:
             faults.append(f"{refused} contradictions in quarantine")
         health = service.health()
-        if not health.ok:
+        if not health.log.ok:
             faults.append(f"{health.waiting} batches wait in the spool, {health.log.damaged} are damaged")
+        if health.unallocated:
+            faults.append(f"{health.unallocated} fills are on record without their owners; replay writes them")
         complain(faults)
         if faults:
             raise typer.Exit(EXIT_SOME)
