@@ -12,7 +12,7 @@ import typer
 from attribution.app.ledger_door import EXIT_SOME, open_service
 from attribution.app.ledger_explain import explain
 from attribution.app.ledger_import import Source, source_of, statement_of, tell_import
-from attribution.app.ledger_tables import fill_row, number, render_rows
+from attribution.app.ledger_tables import currency_shown, fill_row, number, render_rows
 from attribution.app.ledger_words import amount_of, instant_of, moment_of, pairs_of, sum_of, weights_of
 from attribution.app.output import Format, complain, emit, format_of, message
 from attribution.app.sheet import InputError
@@ -189,6 +189,7 @@ def query(
     side: Annotated[str | None, typer.Option(help="buy or sell.")] = None,
     asset_type: Annotated[str | None, typer.Option(help="STOCK, OPTION, FUTURE, …")] = None,
     account: Annotated[str | None, typer.Option("--account", help="[default: all]")] = None,
+    currency: Annotated[str | None, typer.Option(help="Of price and fees. [default: all]", show_default=False)] = None,
     start: Annotated[str | None, typer.Option("--start", help="First day or instant, UTC.")] = None,
     end: Annotated[str | None, typer.Option("--end", help="Last day or instant, UTC.")] = None,
     limit: Annotated[int | None, typer.Option(min=1)] = None,
@@ -217,16 +218,23 @@ def query(
             offset=offset,
             order_by=order_by,
             ascending=not descending,
+            currency=currency,
         )
         chosen = format_of(form, output)
         if by:
             rows: list[dict[str, Any]] = [total.to_dict() for total in service.totals(by, asked)]
             kinds = {name: "number" if "quantity" in name else "money" for name in rows[0]} if rows else {}
-            shown = {**kinds, **dict.fromkeys((*by, "count", "fees_unknown"), "text")} if rows else {}
+            shown = {**kinds, **dict.fromkeys((*by, "currency", "count", "fees_unknown"), "text")} if rows else {}
         elif chosen is Format.TABLE:
             rows = [fill_row(fill) for fill in service.find(asked)]
             shown = {**dict.fromkeys(("seq", "time", "symbol", "side"), "text"), "quantity": "number"}
-            shown |= {"price": "number", "fees": "number", "strategies": "text", "policy": "text"}
+            shown |= {
+                "price": "number",
+                "fees": "number",
+                **currency_shown(rows),
+                "strategies": "text",
+                "policy": "text",
+            }
         else:
             rows, shown = [fill.to_dict() for fill in service.find(asked)], {}
         emit(render_rows(rows, chosen, shown), output)
@@ -250,14 +258,16 @@ def positions(
             for lot in book.lots(strategy, symbol, account):
                 opened = datetime.fromtimestamp(lot.ts // 10**9, UTC).strftime("%Y-%m-%d %H:%M:%S")
                 own = {"quantity": lot.quantity, "cost": lot.cost, "fees": lot.fees, "opened": opened, "lot": lot.key}
-                rows.append({"strategy": lot.strategy, "symbol": lot.symbol, **own})
+                rows.append({"strategy": lot.strategy, "symbol": lot.symbol, **own, "currency": lot.currency})
         else:
             for held in book.positions(strategy, symbol, account):
                 own = {"quantity": held.quantity, "average_price": held.average_price, "cost": held.cost}
-                rows.append({"strategy": held.strategy, "symbol": held.symbol, **own, "realised": held.realised})
+                own |= {"realised": held.realised, "currency": held.currency}
+                rows.append({"strategy": held.strategy, "symbol": held.symbol, **own})
         kinds = {"strategy": "text", "symbol": "text", "quantity": "number", "cost": "money", "opened": "text"}
         shown = {name: kinds.get(name, "number" if "price" in name else "money") for name in (rows[0] if rows else {})}
         shown |= {"lot": "text"} if lots and rows else {}
+        shown = {name: kind for name, kind in shown.items() if name != "currency"} | currency_shown(rows)
         emit(render_rows(rows, format_of(form, output), shown), output)
 
 
@@ -300,7 +310,7 @@ def pnl(
         total |= {name: sum_of([row[name] for row in rows]) for name in names}
         shown = {"strategy": "text", "symbol": "text", "open": "number", **dict.fromkeys(names, "money")}
         emit(render_rows(rows, format_of(form, output), shown, total=total), output)
-        unpaid = service.book.unknown_fees(strategy=strategy, symbol=symbol, account_id=account)
+        unpaid = service.book.unknown_fees(strategy=strategy, symbol=symbol, account_id=account, currency=currency)
         if unpaid:
             message(f"note: the fees of {unpaid} shares of trades are not known, and in no sum")
         missing = service.book.missing_marks(prices)

@@ -37,7 +37,7 @@ from attribution.ledger.recording import FillMaker
 from attribution.ledger.runs import write_runs
 from attribution.ledger.settings import LedgerSettings
 from attribution.ledger.spool import SafeLog, Spool
-from attribution.ledger.view import TradeLedger, TradeLedgerEntry, instant_at
+from attribution.ledger.view import TradeLedger, TradeLedgerEntry, instant_at, require_one_currency
 from attribution.ledger.writer import Writer
 
 __all__ = ["LedgerHealth", "TradeLedgerService", "Unrecorded"]
@@ -240,7 +240,7 @@ class TradeLedgerService:
         return self.database().find(query)
 
     def totals(self, by: Sequence[str], query: TradeLedgerQuery | None = None) -> list[GroupTotal]:
-        """Exact totals by group of the fills that a query lets through."""
+        """Exact totals by group, and always by currency, of the fills that a query lets through."""
         return self.database().totals(by, query)
 
     def get_ledger(self) -> TradeLedger:
@@ -264,18 +264,19 @@ class TradeLedgerService:
 
     @property
     def total_buy_value(self) -> Decimal:
-        """Gross value of the account's purchases. [currency]"""
-        return self._total().buy_value
+        """Gross value of the account's purchases, which must be in one currency. [currency]"""
+        return self._total("buy_value")
 
     @property
     def total_sell_value(self) -> Decimal:
-        """Gross value of the account's sales. [currency]"""
-        return self._total().sell_value
+        """Gross value of the account's sales, which must be in one currency. [currency]"""
+        return self._total("sell_value")
 
-    def _total(self) -> GroupTotal:
+    def _total(self, name: str) -> Decimal:
         found = self.totals((), TradeLedgerQuery(account_id=self.account_id))
-        zero = Decimal(0)
-        return found[0] if found else GroupTotal({}, 0, zero, zero, zero, zero, zero, 0)
+        require_one_currency((one.currency for one in found), "ask totals((), TradeLedgerQuery(currency=…))")
+        value: Decimal = getattr(found[0], name) if found else Decimal(0)
+        return value
 
     def persist_run(self, correlation_id: str | None = None) -> bool:
         """Write the documented file of each run, ``trade-ledgers/YYYY/MM/DD/HHMMSS-{ledger_id}-{correlation_id}.json``.
