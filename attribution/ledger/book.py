@@ -20,7 +20,7 @@ from decimal import Decimal
 from typing import Final
 
 from attribution.ledger.closing import ClosingPolicy, Order, divide_tagged, divide_untagged, policy_named
-from attribution.ledger.corporate import require_held
+from attribution.ledger.corporate import require_amounts, require_held
 from attribution.ledger.entry import Entry, Head
 from attribution.ledger.errors import ConflictError, InvalidRecordError
 from attribution.ledger.facts import (
@@ -104,7 +104,7 @@ class Book(Posting):
                 self._post_pending(allocated_only=True)
         elif record is not None:
             self.settle()
-            self.apply(record)
+            self._take_note(record)
 
     def settle(self) -> None:
         """Post the fills that still wait for an allocation."""
@@ -153,6 +153,11 @@ class Book(Posting):
         """
         if isinstance(record, Fill):
             return self.apply_fill(record, allocation)
+        if isinstance(record, Event) and (record.account_id, "event", record.key) not in self._steps:
+            require_amounts(record)  # at the door alone: what is on record is read as it always was
+        return self._take_note(record)
+
+    def _take_note(self, record: Record) -> bool:
         if isinstance(record, Cross):
             return self._apply_cross(record)
         if isinstance(record, Correction):
