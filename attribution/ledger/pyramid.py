@@ -83,7 +83,8 @@ class Pyramid:
 
     def remove(self, ts: int, rest: Rest, quantity: Decimal, value: Decimal, fees: Decimal | None) -> None:
         """Take back a share of a fill that was counted before."""
-        self._count(ts, rest, -1, -quantity, -value, None if fees is None else -fees)
+        back = None if fees is None else fees.copy_negate()
+        self._count(ts, rest, -1, quantity.copy_negate(), value.copy_negate(), back)
 
     def _count(
         self,

@@ -150,7 +150,7 @@ class TradeLedgerEntry:
     def net_value(self) -> Decimal:
         """What the fill did to the cash: negative for a purchase. [currency]"""
         with exact():
-            value = -self.gross_value if self.direction == "BUY" else self.gross_value
+            value = self.gross_value.copy_negate() if self.direction == "BUY" else self.gross_value
             return value - (self.fees or 0)
 
     def to_dict(self) -> dict[str, Any]:
