@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
+import subprocess
+import sys
 from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
@@ -281,6 +284,55 @@ def test_a_fill_that_nothing_on_disk_took_is_not_said_to_wait(run, broken):
     assert "not recorded" in result.stderr
     assert "Read-only file system" in result.stderr
     assert run("positions").stdout.count("AAPL") == 0
+
+
+@pytest.fixture
+def read_only(tmp_path):
+    """A file system of its own in the ledger's place, and how to make it one that can only be read."""
+    folder = tmp_path / "ledger"
+    folder.mkdir()
+    mount = shutil.which("mount")
+    if mount is None or subprocess.run([mount, "-t", "tmpfs", "tmpfs", folder], capture_output=True).returncode != 0:
+        pytest.skip("a file system cannot be mounted here (it takes root)")
+    try:
+        yield lambda: subprocess.run([mount, "-o", "remount,ro", folder], check=True)
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts a tmpfs")
+def test_a_ledger_on_a_medium_that_can_only_be_read_is_read(read_only, example, tmp_path):
+    asked = (
+        ("positions", "--format", "csv"),
+        ("query", "--format", "csv"),
+        ("query", "--by", "symbol", "--format", "csv"),
+        ("pnl", "--price", "AAPL=110", "--format", "csv"),
+        ("verify",),
+        ("export", "local", tmp_path / "exported"),
+    )
+    before = [example(*words).stdout for words in asked]
+    read_only()
+    for words, told in zip(asked, before, strict=True):
+        result = example(*words)
+        assert result.exit_code == 0, result.stderr
+        assert words[0] == "export" or result.stdout == told
+    refused = example("record", "AAPL", "buy", 1, 100, "--strategy", "A", *TIME)
+    assert refused.exit_code == 2
+    assert "not recorded" in refused.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts a tmpfs")
+def test_a_ledger_whose_last_commits_cannot_be_read_there_is_refused(read_only, example, tmp_path):
+    with service_in(tmp_path / "ledger") as service:
+        service.append([fill(7, "SELL", 1, 110)])
+        for name in ("ledger.sqlite3", "ledger.sqlite3-wal"):
+            shutil.copy(tmp_path / "ledger" / name, tmp_path / name)
+    for name in ("ledger.sqlite3", "ledger.sqlite3-wal"):
+        shutil.copy(tmp_path / name, tmp_path / "ledger" / name)
+    read_only()
+    result = example("positions")
+    assert result.exit_code == 2
+    assert "its last commits are in ledger.sqlite3-wal" in result.stderr
 
 
 def test_replay_gives_owners_to_fills_that_have_none(run, tmp_path):
