@@ -244,7 +244,7 @@ def require_held(event: Event, sheet: Sheet | None) -> None:
 
 
 def _hand_over(sheet: Sheet, given: Shares, taken: Shares) -> None:
-    """Move lots between strategies at cost, oldest first; nobody gives more than it holds."""
+    """Move lots between strategies at cost, first in first out; nobody gives more than it holds."""
     givers, takers = deque(_sizes(given)), deque(_sizes(taken))
     while givers and takers:
         (giver, give), (taker, take) = givers.popleft(), takers.popleft()
