@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Context, Decimal
@@ -20,7 +20,7 @@ from attribution.ledger.record import HOUSE, AssetType
 from attribution.ledger.records import Fill
 from attribution.ledger.teller import Slice, Teller
 
-__all__ = ["FillMaker"]
+__all__ = ["FillMaker", "rest_of_order"]
 
 _logger = logging.getLogger(__name__)
 
@@ -106,18 +106,12 @@ class FillMaker:
         below = [told[one] for one in known]
         with exact():
             before = sum((one.quantity for one in below), Decimal(0))
-            if cumulative <= before:
-                return None
             if execution.cumulative is not None and before + execution.quantity == cumulative:
                 return fill_id, execution.quantity, execution.price
-            rest = cumulative - before
-            value = cumulative * execution.price - sum((one.quantity * one.price for one in below), Decimal(0))
-        price = execution.price
-        if below:
-            price = _DIVISION.divide(value, rest).quantize(_PRICE_PLACES, ROUND_HALF_EVEN, _DIVISION)
-        if price < 0:
+        rest = _rest(cumulative, execution.price, below)
+        if rest is not None and rest[1] < 0:
             raise InvalidRecordError("price", execution.price, f"an average that the {before} filled before allow")
-        return fill_id, rest, price.normalize(_DIVISION)
+        return None if rest is None else (fill_id, *rest)
 
     def _weights_of(
         self, execution: Execution, contract: Contract, plan: object | None, teller: Teller
@@ -131,6 +125,34 @@ class FillMaker:
             # Opposite wishes are crosses: what reached the market belongs to the larger side alone.
             weights = dict(net_strategies(weights).order)
         return weights or None
+
+
+def rest_of_order(fill: Fill, told: Mapping[str, Slice]) -> Fill | None:
+    """What a fill adds to its order, where it reports all of it and was made by who could not read the log.
+
+    ``told`` is what the log has of the order. None: the fill adds nothing.
+    """
+    below = [one for name, one in told.items() if name != fill.fill_id]
+    if not below or fill.split is not None or fill.fill_id != derived_fill_id(fill.quantity):
+        return fill
+    rest = _rest(fill.quantity, fill.price, below)
+    if rest is None:
+        return None
+    return replace(fill, quantity=rest[0], price=rest[1] if rest[1] >= 0 else fill.price)
+
+
+def _rest(cumulative: Decimal, average: Decimal, below: Sequence[Slice]) -> tuple[Decimal, Decimal] | None:
+    """Quantity and price of what an order has filled beyond the slices on record; None for nothing."""
+    with exact():
+        before = sum((one.quantity for one in below), Decimal(0))
+        if cumulative <= before:
+            return None
+        rest = cumulative - before
+        value = cumulative * average - sum((one.quantity * one.price for one in below), Decimal(0))
+    price = average
+    if below:
+        price = _DIVISION.divide(value, rest).quantize(_PRICE_PLACES, ROUND_HALF_EVEN, _DIVISION)
+    return rest, price.normalize(_DIVISION)
 
 
 def _named_slice(execution: Execution, fill_id: str, told: Mapping[str, Slice]) -> tuple[str, Decimal, Decimal] | None:

@@ -282,6 +282,8 @@ class SafeLog:
 
     def _append_quietly(self, drafts: Sequence[Draft], complete: Complete | None) -> None:
         whole = drafts if complete is None else _completed(drafts, complete)
+        if not whole:
+            return
         with suppress(ConflictError):  # in quarantine, counted and in the logger; it must not hold up what comes after
             self._append(whole)
 

@@ -17,6 +17,8 @@ from attribution.ledger.database import EntrySource
 from attribution.ledger.entry import Entry, Kind
 from attribution.ledger.errors import InvalidRecordError
 from attribution.ledger.facts import has_memory
+from attribution.ledger.money import QUANTITY_PLACES, to_units
+from attribution.ledger.record import total_units
 from attribution.ledger.records import Allocation, Fill, Intent
 from attribution.ledger.sheet import Trade
 
@@ -72,8 +74,12 @@ class Teller:
 
     def knows(self, fill: Fill) -> bool:
         """Whether the log has the fill, and says whose it is."""
+        return self.has(fill) and (fill.account_id, fill.key) not in self._orphans
+
+    def has(self, fill: Fill) -> bool:
+        """Whether the log has the fill."""
         place = (fill.account_id, fill.key)
-        return self._trade(place) is not None and place not in self._orphans and place not in self._heard
+        return self._trade(place) is not None and place not in self._heard
 
     def time_of(self, account_id: str, key: str) -> int | None:
         """When a fill that was told before happened; None for one that was not. [UTC ns]"""
@@ -104,13 +110,14 @@ class Teller:
         """
         place = (fill.account_id, fill.key)
         ahead = next(iter(self._ahead), None)
-        if ahead == place and said is not None and said.parts == self._ahead[place].parts:
+        if ahead == place and self.heard(fill) and said is not None and said.parts == self._ahead[place].parts:
             return said
         if ahead is not None:
             self._read_anew(log)
         if said is not None and said.policy in POLICIES and not fill.is_tagged:
             return self.book.allocate(fill, POLICIES[said.policy])
-        return said if said is not None and not fill.is_tagged else self.book.allocate(fill)
+        fits = said is not None and total_units(said.parts) == to_units(fill.quantity, QUANTITY_PLACES, "quantity")
+        return said if said is not None and fits and not fill.is_tagged else self.book.allocate(fill)
 
     # --- ahead of the log --------------------------------------------------------------------------------------
 
@@ -157,6 +164,12 @@ class Teller:
     def slices(self, account_id: str, order_id: str, symbol: str) -> Mapping[str, Slice]:
         """What is on record of an order, by fill id, in the order of telling."""
         return self._slices.get((account_id, order_id, symbol), {})
+
+    def slices_of_log(self, fill: Fill) -> Mapping[str, Slice]:
+        """What the log has of the fill's order, by fill id: without what waits."""
+        order = (fill.account_id, fill.order_id, fill.symbol)
+        waits = {one.fill_id for one in self._heard.values() if (one.account_id, one.order_id, one.symbol) == order}
+        return {name: told for name, told in self.slices(*order).items() if name not in waits}
 
     def _count(self, account_id: str, order_id: str, symbol: str, fill_id: str, told: Slice) -> None:
         self._slices.setdefault((account_id, order_id, symbol), {})[fill_id] = told

@@ -18,6 +18,7 @@ from attribution.ledger.errors import ConflictError, InvalidRecordError, LedgerE
 from attribution.ledger.facts import has_memory
 from attribution.ledger.health import Written
 from attribution.ledger.record import Record
+from attribution.ledger.recording import rest_of_order
 from attribution.ledger.records import Allocation, Fill
 from attribution.ledger.runs import view_of_drafts, view_of_recorded
 from attribution.ledger.spool import Recorded, SafeLog
@@ -78,12 +79,20 @@ class Writer:
             return drafts
         try:
             fill = Fill.from_entry(drafts[0])
-            said = Allocation.from_entry(drafts[1]) if len(drafts) > 1 else None
-        except InvalidRecordError:  # a later version's: it goes to the log as it is
+            return self._completed(fill, Allocation.from_entry(drafts[1]) if len(drafts) > 1 else None)
+        except InvalidRecordError as error:  # a later version's, perhaps: the log takes it as it is
+            _logger.error("a waiting fill is appended as it is: %s", error)
             return drafts
-        if self.teller.knows(fill):
-            return drafts[:1]
-        return [drafts[0], self.teller.settle(fill, said, self._safe.log).draft()]
+
+    def _completed(self, fill: Fill, said: Allocation | None) -> list[Draft]:
+        teller = self.teller
+        if teller.knows(fill):
+            return [fill.draft()]
+        rest = fill if teller.has(fill) else rest_of_order(fill, teller.slices_of_log(fill))
+        if rest is None:
+            _logger.info("%s of order %s are on record already", fill.quantity, fill.order_id)
+            return []
+        return [rest.draft(), teller.settle(rest, said, self._safe.log).draft()]
 
     # --- one fill ------------------------------------------------------------------------------------------------
 

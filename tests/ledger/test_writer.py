@@ -136,6 +136,24 @@ def test_whatever_fails_when_the_book_is_that_of_the_log_and_every_fill_has_owne
     other.close()
 
 
+@pytest.mark.parametrize("owner", ["A", None])
+def test_an_order_reported_as_a_whole_while_the_log_is_down_adds_what_the_log_has_not(tmp_path, owner):
+    """Who starts while the log is down does not know how much of the order is on record."""
+    with service_in(tmp_path) as before:
+        before.record_filled_order(order(1, "BUY", 30, 100, owner), "run-1")
+        before.record_filled_order(order(2, "BUY", 10, 100, owner), "run-1")
+    _spooled(tmp_path, order(1, "BUY", 50, "100.2", owner), order(2, "BUY", 10, 100, owner))
+    with service_in(tmp_path) as service:
+        assert service.replay().ok
+        last = service.find(TradeLedgerQuery())[-1]
+        told = [(one.fill_id, one.filled_qty, one.fill_price) for one in service.find(TradeLedgerQuery(symbol="AAPL"))]
+        assert sorted(told) == [("cum:10", 10, 100), ("cum:30", 30, 100), ("cum:50", 20, Decimal("100.5"))]
+        assert last.strategy_quantities
+        assert service.total_buy_value == 6010
+        assert service.record_filled_order(order(1, "BUY", 50, "100.2", owner), "run-1") is not None
+        assert (service.total_entries, service.health().ok) == (3, True)
+
+
 def test_a_book_that_cannot_be_read_loses_no_fill(tmp_path, monkeypatch):
     service, _ = breakable(tmp_path)
     monkeypatch.setattr(service._writer.teller, "sync", _explode)
