@@ -153,7 +153,7 @@ def _plainly_fits(document: Document, allocation: Mapping[str, Any]) -> bool:
     try:
         parts = [Decimal(part) for part in allocation["parts"].values()]
         fees = [Decimal(fee) for fee in (allocation.get("fees") or {}).values()]
-        if "split" in fill or document.corrections or min(parts) <= 0:
+        if fill.get("split", allocation["parts"]) != allocation["parts"] or document.corrections or min(parts) <= 0:
             return False
         told = Decimal(fill.get("fees", 0))
         return _sum(parts) == Decimal(fill["quantity"]) and ("fees" in fill) == bool(fees) and _sum(fees) == told

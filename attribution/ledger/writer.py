@@ -39,6 +39,7 @@ class Writer:
         self._safe = safe
         self._closing = closing
         self.teller = Teller(closing)
+        self._found_waiting: dict[tuple[str, str], int] | None = None
 
     # --- what comes first ----------------------------------------------------------------------------------------
 
@@ -139,10 +140,12 @@ class Writer:
     def time_of(self, account_id: str, key: str) -> int | None:
         """When the fill of this key happened, if it is on record or waits to be; busted ones too. [UTC ns]"""
         known = self.teller.time_of(account_id, key)
-        if known is None:
-            waiting = (one.ts for one in self._safe.waiting() if one.kind == Kind.FILL and one.key == key)
-            known = next(waiting, None)
-        return known
+        if known is not None:
+            return known
+        if self._found_waiting is None:  # read once: what this process adds to the spool the teller has heard of
+            fills = (one for one in self._safe.waiting() if one.kind == Kind.FILL)
+            self._found_waiting = {(one.account_id, one.key): one.ts for one in fills}
+        return self._found_waiting.get((account_id, key))
 
     # --- many records --------------------------------------------------------------------------------------------
 
