@@ -49,6 +49,7 @@ class MadeLog:
             number, is_alloc = (seq - 1) // 2, seq % 2 == 0
             if not is_alloc:
                 quantity = random.randint(1, 500)
+                fee = f"{random.randint(1, 500) / 100:.2f}"
                 body: dict[str, Any] = {
                     "order_id": f"o{number}",
                     "fill_id": "1",
@@ -56,13 +57,14 @@ class MadeLog:
                     "side": "BUY" if random.random() < 0.5 else "SELL",
                     "quantity": str(quantity),
                     "price": f"{random.randint(1000, 90000) / 100:.2f}",
-                    "fees": f"{random.randint(1, 500) / 100:.2f}",
+                    "fees": fee,
                 }
             else:
                 first = random.randint(0, quantity)
                 names = random.sample(STRATEGIES, 2)
                 parts = {name: str(q) for name, q in zip(names, (first, quantity - first), strict=True) if q}
-                body = {"fill_key": f"/o{number}/1", "policy": "tagged", "parts": parts}
+                fees = dict.fromkeys(parts, "0") | {next(iter(parts)): fee}
+                body = {"fill_key": f"/o{number}/1", "policy": "tagged", "parts": parts, "fees": fees}
             yield self._entry(seq, Kind.ALLOC if is_alloc else Kind.FILL, f"/o{number}/1", body)
 
     def _entry(self, seq: int, kind: Kind, key: str, body: dict[str, Any]) -> Entry:

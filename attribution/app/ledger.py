@@ -12,7 +12,7 @@ import typer
 from attribution.app.ledger_door import EXIT_SOME, open_service
 from attribution.app.ledger_explain import explain
 from attribution.app.ledger_import import Source, source_of, statement_of, tell_import
-from attribution.app.ledger_tables import fill_row, number, render_rows
+from attribution.app.ledger_tables import currency_shown, fill_row, number, render_rows
 from attribution.app.ledger_words import amount_of, instant_of, moment_of, pairs_of, sum_of, weights_of
 from attribution.app.output import Format, complain, emit, format_of, message
 from attribution.app.sheet import InputError
@@ -61,7 +61,8 @@ _Price = Annotated[
 
 
 @app.command(
-    epilog="Exit codes: 0 recorded · 1 the log could not be reached, the fill waits in the spool · 2 wrong usage."
+    epilog="Exit codes: 0 recorded · 1 the log could not be reached, the fill waits in the spool · 2 not recorded: "
+    "wrong usage, or neither log nor spool can be written."
 )
 def record(
     symbol: Annotated[str, typer.Argument(help="AAPL, SPXW230113P03965000, NIFTY_OPT_20250130_CALL_23500.")],
@@ -119,7 +120,13 @@ def record(
         entry = service.record_filled_order(order, run)
         health = service.health()
         if entry is None:
-            raise InputError(health.unrecorded[-1].reason if health.unrecorded else "nothing was filled")
+            nothing = "not recorded: it adds nothing to what is on record, or was busted"
+            raise InputError(health.unrecorded[-1].reason if health.unrecorded else nothing)
+        if health.log.in_memory:
+            reasons = (
+                f"neither the log ({health.log.last_error}) nor the spool ({health.log.spool_error}) can be written"
+            )
+            raise InputError(f"not recorded: {reasons}")
         shares = ", ".join(f"{name} {number(q)}" for name, q in sorted(entry.strategy_quantities.items()))
         place = f"#{entry.seq}" if entry.seq else "waiting"
         typer.echo(
@@ -128,6 +135,22 @@ def record(
         )
         if health.waiting:
             message(f"the log could not be reached: {health.waiting} waiting in the spool ({health.log.last_error})")
+            raise typer.Exit(EXIT_SOME)
+
+
+@app.command(epilog="Exit codes: 0 nothing waits and every fill has its owners · 1 not so, and told · 2 wrong usage.")
+def replay(ledger: _Folder = None, account: _Account = "default", closing: _Closing = "pro_rata") -> None:
+    """Append what waits in the spool, and write whose the fills are that are on record without their owners."""
+    with open_service(ledger, account, closing=closing, writes=True) as service:
+        waited = service.health().waiting
+        health = service.replay()
+        typer.echo(f"spool: {waited - health.waiting} of {waited} batches appended, {health.log.damaged} damaged")
+        if health.waiting:
+            message(f"the log could not be reached: {health.log.last_error}")
+        else:
+            unowned = health.unallocated or "no"
+            typer.echo(f"log: {service.log.head().seq} entries, {unowned} fills without their owners")
+        if not health.ok:
             raise typer.Exit(EXIT_SOME)
 
 
@@ -166,6 +189,7 @@ def query(
     side: Annotated[str | None, typer.Option(help="buy or sell.")] = None,
     asset_type: Annotated[str | None, typer.Option(help="STOCK, OPTION, FUTURE, …")] = None,
     account: Annotated[str | None, typer.Option("--account", help="[default: all]")] = None,
+    currency: Annotated[str | None, typer.Option(help="Of price and fees. [default: all]", show_default=False)] = None,
     start: Annotated[str | None, typer.Option("--start", help="First day or instant, UTC.")] = None,
     end: Annotated[str | None, typer.Option("--end", help="Last day or instant, UTC.")] = None,
     limit: Annotated[int | None, typer.Option(min=1)] = None,
@@ -194,16 +218,23 @@ def query(
             offset=offset,
             order_by=order_by,
             ascending=not descending,
+            currency=currency,
         )
         chosen = format_of(form, output)
         if by:
             rows: list[dict[str, Any]] = [total.to_dict() for total in service.totals(by, asked)]
             kinds = {name: "number" if "quantity" in name else "money" for name in rows[0]} if rows else {}
-            shown = {**kinds, **dict.fromkeys((*by, "count", "fees_unknown"), "text")} if rows else {}
+            shown = {**kinds, **dict.fromkeys((*by, "currency", "count", "fees_unknown"), "text")} if rows else {}
         elif chosen is Format.TABLE:
             rows = [fill_row(fill) for fill in service.find(asked)]
             shown = {**dict.fromkeys(("seq", "time", "symbol", "side"), "text"), "quantity": "number"}
-            shown |= {"price": "number", "fees": "number", "strategies": "text", "policy": "text"}
+            shown |= {
+                "price": "number",
+                "fees": "number",
+                **currency_shown(rows),
+                "strategies": "text",
+                "policy": "text",
+            }
         else:
             rows, shown = [fill.to_dict() for fill in service.find(asked)], {}
         emit(render_rows(rows, chosen, shown), output)
@@ -227,14 +258,16 @@ def positions(
             for lot in book.lots(strategy, symbol, account):
                 opened = datetime.fromtimestamp(lot.ts // 10**9, UTC).strftime("%Y-%m-%d %H:%M:%S")
                 own = {"quantity": lot.quantity, "cost": lot.cost, "fees": lot.fees, "opened": opened, "lot": lot.key}
-                rows.append({"strategy": lot.strategy, "symbol": lot.symbol, **own})
+                rows.append({"strategy": lot.strategy, "symbol": lot.symbol, **own, "currency": lot.currency})
         else:
             for held in book.positions(strategy, symbol, account):
                 own = {"quantity": held.quantity, "average_price": held.average_price, "cost": held.cost}
-                rows.append({"strategy": held.strategy, "symbol": held.symbol, **own, "realised": held.realised})
+                own |= {"realised": held.realised, "currency": held.currency}
+                rows.append({"strategy": held.strategy, "symbol": held.symbol, **own})
         kinds = {"strategy": "text", "symbol": "text", "quantity": "number", "cost": "money", "opened": "text"}
         shown = {name: kinds.get(name, "number" if "price" in name else "money") for name in (rows[0] if rows else {})}
         shown |= {"lot": "text"} if lots and rows else {}
+        shown = {name: kind for name, kind in shown.items() if name != "currency"} | currency_shown(rows)
         emit(render_rows(rows, format_of(form, output), shown), output)
 
 
@@ -277,7 +310,7 @@ def pnl(
         total |= {name: sum_of([row[name] for row in rows]) for name in names}
         shown = {"strategy": "text", "symbol": "text", "open": "number", **dict.fromkeys(names, "money")}
         emit(render_rows(rows, format_of(form, output), shown, total=total), output)
-        unpaid = service.book.unknown_fees(strategy=strategy, symbol=symbol, account_id=account)
+        unpaid = service.book.unknown_fees(strategy=strategy, symbol=symbol, account_id=account, currency=currency)
         if unpaid:
             message(f"note: the fees of {unpaid} shares of trades are not known, and in no sum")
         missing = service.book.missing_marks(prices)
@@ -297,8 +330,10 @@ def verify(ledger: _Folder = None, account: _Account = "default", closing: _Clos
         if refused:
             faults.append(f"{refused} contradictions in quarantine")
         health = service.health()
-        if not health.ok:
+        if not health.log.ok:
             faults.append(f"{health.waiting} batches wait in the spool, {health.log.damaged} are damaged")
+        if health.unallocated:
+            faults.append(f"{health.unallocated} fills are on record without their owners; replay writes them")
         complain(faults)
         if faults:
             raise typer.Exit(EXIT_SOME)

@@ -16,6 +16,7 @@ from attribution.errors import AttributionError
 from attribution.ledger.errors import CorruptLogError
 from attribution.ledger.service import TradeLedgerService
 from attribution.ledger.settings import LedgerSettings, open_log, open_safe_log
+from attribution.ledger.store.disk import is_writable
 
 __all__ = ["EXIT_SOME", "EXIT_USAGE", "open_service"]
 
@@ -31,9 +32,15 @@ def open_service(
     try:
         settings = LedgerSettings.from_environment(base_path=folder, account_id=account)
         log = open_safe_log(settings) if writes else open_log(settings, for_reading=True)
-        database = settings.base_path / "query.sqlite3" if settings.base_path.is_dir() else None
+        database = settings.base_path / "query.sqlite3"
+        kept = settings.base_path.is_dir() and is_writable(database)  # else answers are worked out in memory
         with TradeLedgerService(
-            log, settings=settings, account_id=account, closing=closing, database=database, exchange=exchange
+            log,
+            settings=settings,
+            account_id=account,
+            closing=closing,
+            database=database if kept else None,
+            exchange=exchange,
         ) as service:
             yield service
     except CorruptLogError as error:

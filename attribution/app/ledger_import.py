@@ -14,6 +14,7 @@ from attribution.app.ledger_words import pairs_of
 from attribution.app.output import complain
 from attribution.app.sheet import InputError
 from attribution.ledger.importers import ImportReport, Statement
+from attribution.ledger.money import EXACT
 
 __all__ = ["Source", "source_of", "statement_of", "tell_import"]
 
@@ -33,7 +34,7 @@ def tell_import(file: Path, report: ImportReport) -> None:
         f"{len(report.unmatched)} listed"
     )
     for currency, (of_file, of_ledger) in (report.cash or {"": (Decimal(0), Decimal(0))}).items():
-        agrees = "reconciles" if of_file == of_ledger else f"differs by {money(of_ledger - of_file)}"
+        agrees = "reconciles" if of_file == of_ledger else f"differs by {money(EXACT.subtract(of_ledger, of_file))}"
         unit = f" {currency}" if len(report.cash) > 1 else ""
         typer.echo(f"cash{unit}: {money(of_file)} by the file, {money(of_ledger)} by the ledger: {agrees}")
     if report.uncounted:

@@ -19,7 +19,7 @@ from attribution.ledger.canonical import decimal_text
 from attribution.ledger.view import TradeLedgerEntry
 from attribution.report.figures import UNKNOWN
 
-__all__ = ["fill_row", "money", "number", "render_rows", "rows_text"]
+__all__ = ["currency_shown", "fill_row", "money", "number", "render_rows", "rows_text"]
 
 Row = Mapping[str, Any]
 
@@ -80,6 +80,11 @@ def rows_text(rows: Sequence[Row], form: Format) -> str:
     return text.getvalue()
 
 
+def currency_shown(rows: Sequence[Row]) -> dict[str, str]:
+    """The column that tells currencies apart, for the table, where there are several."""
+    return {"currency": "text"} if len({row["currency"] for row in rows}) > 1 else {}
+
+
 def fill_row(fill: TradeLedgerEntry) -> dict[str, Any]:
     """A fill as a row; whose it is in one cell."""
     shares = ", ".join(f"{name} {number(quantity)}" for name, quantity in sorted(fill.strategy_quantities.items()))
@@ -92,6 +97,7 @@ def fill_row(fill: TradeLedgerEntry) -> dict[str, Any]:
         "quantity": fill.filled_qty,
         "price": fill.fill_price,
         "fees": fill.fees,
+        "currency": fill.currency,
         "strategies": shares,
         "policy": fill.policy,
         "order_id": fill.order_id,

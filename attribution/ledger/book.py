@@ -20,7 +20,7 @@ from decimal import Decimal
 from typing import Final
 
 from attribution.ledger.closing import ClosingPolicy, Order, divide_tagged, divide_untagged, policy_named
-from attribution.ledger.corporate import require_held
+from attribution.ledger.corporate import require_amounts, require_held
 from attribution.ledger.entry import Entry, Head
 from attribution.ledger.errors import ConflictError, InvalidRecordError
 from attribution.ledger.facts import (
@@ -69,6 +69,11 @@ class Book(Posting):
         self.policy = policy_named(closing)
         self._pending: OrderedDict[tuple[str, str], tuple[Fill, Allocation | None]] = OrderedDict()
 
+    def forget(self) -> None:
+        """Become a book that was told nothing."""
+        self._pending.clear()
+        super().forget()
+
     # --- the log ---
 
     def apply_entry(self, entry: Entry) -> None:
@@ -99,7 +104,7 @@ class Book(Posting):
                 self._post_pending(allocated_only=True)
         elif record is not None:
             self.settle()
-            self.apply(record)
+            self._take_note(record)
 
     def settle(self) -> None:
         """Post the fills that still wait for an allocation."""
@@ -148,6 +153,11 @@ class Book(Posting):
         """
         if isinstance(record, Fill):
             return self.apply_fill(record, allocation)
+        if isinstance(record, Event) and (record.account_id, "event", record.key) not in self._steps:
+            require_amounts(record)  # at the door alone: what is on record is read as it always was
+        return self._take_note(record)
+
+    def _take_note(self, record: Record) -> bool:
         if isinstance(record, Cross):
             return self._apply_cross(record)
         if isinstance(record, Correction):
@@ -169,7 +179,7 @@ class Book(Posting):
         recorded = None if allocation is None else recorded_parts(trade, allocation)
         sheet = self._sheet(trade.sheet)
         if has_memory(fill):
-            made, order = self._divide(fill, trade, sheet, sheet.orders.get(fill.order_id))
+            made, order = self._divide(fill, trade, sheet, sheet.orders.get(fill.order_id), self.policy)
             parts, fee_parts = recorded or (made, fee_parts_of(trade.fees, made))
             order.add(parts)
             sheet.orders[fill.order_id] = order
@@ -181,8 +191,13 @@ class Book(Posting):
         self._post(step_key, trade, sheet)
         return True
 
-    def allocate(self, fill: Fill) -> Allocation:
+    def allocate(self, fill: Fill, closing: ClosingPolicy | None = None) -> Allocation:
         """Say whose a fill is: as recorded if the book knows it, else as it would be divided now. Nothing changes.
+
+        Parameters
+        ----------
+        closing
+            The policy, if it is not the book's own.
 
         Returns
         -------
@@ -190,7 +205,8 @@ class Book(Posting):
             To be written with the fill, and handed to :meth:`apply_fill` with it.
         """
         self.settle()
-        policy = TAGGED if fill.is_tagged else self.policy.name
+        closing = closing or self.policy
+        policy = TAGGED if fill.is_tagged else closing.name
         trade = trade_of_fill(fill, len(self._steps))
         known = self._steps.get((fill.account_id, "fill", trade.key))
         if isinstance(known, Trade):
@@ -200,12 +216,14 @@ class Book(Posting):
             sheet = self.sheets.get(trade.sheet) or Sheet(trade.sheet)
             order = sheet.orders.get(fill.order_id)
             copy = None if order is None else Order(list(order.pools), dict(order.given))
-            parts, _ = self._divide(fill, trade, sheet, copy)
+            parts, _ = self._divide(fill, trade, sheet, copy, closing)
         elif fill.split is None:
             parts = dict.fromkeys(fill.weights or (), trade.units)
         return allocation_of(fill, policy, parts, fee_parts_of(trade.fees, parts))
 
-    def _divide(self, fill: Fill, trade: Trade, sheet: Sheet, order: Order | None) -> tuple[dict[str, int], Order]:
+    def _divide(
+        self, fill: Fill, trade: Trade, sheet: Sheet, order: Order | None, closing: ClosingPolicy
+    ) -> tuple[dict[str, int], Order]:
         """Divide a fill by its weights or by the closing policy: signed parts, and the order's memory."""
         size = abs(trade.units)
         if fill.weights is not None:
@@ -214,8 +232,8 @@ class Book(Posting):
             parts = divide_tagged(size, weights, order.given, trade.quantum)
         else:
             holders, plan = sheet.holders(long=trade.units < 0), self._plan(fill)
-            order = Order(self.policy.pools(holders, plan)) if order is None else order
-            parts = divide_untagged(size, order, holders, self.policy, plan, trade.quantum)
+            order = Order(closing.pools(holders, plan)) if order is None else order
+            parts = divide_untagged(size, order, holders, closing, plan, trade.quantum)
         sign = 1 if trade.units > 0 else -1
         return {name: sign * parts[name] for name in sorted(parts)}, order
 

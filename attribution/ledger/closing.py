@@ -9,10 +9,12 @@ a set of claims that share what is taken from it in proportion. Every policy obe
 
 =============  ==========================================================================================
 ``pro_rata``   everybody gives up the same fraction of what it held at the order's first fill (the default)
-``fifo``       the oldest lots first, across strategies; lots of the same instant share pro rata
+``fifo``       by the instants at which lots were opened, across strategies; those of one instant share pro rata
 ``weights``    in proportion to the plan's weights; holders without a weight come after, pro rata
 ``house``      nobody: all of it is the house's
 =============  ==========================================================================================
+
+Which of its own lots a strategy then closes is no matter of the policy: first in, first out in the order of the log.
 """
 
 from __future__ import annotations
@@ -107,7 +109,7 @@ class ProRata:
 
 @dataclass(frozen=True, slots=True)
 class Fifo:
-    """The oldest lots first, whosever they are."""
+    """Whose lots were opened at the earliest instant, first."""
 
     name: str = "fifo"
 

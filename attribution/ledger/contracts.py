@@ -14,6 +14,7 @@ from functools import lru_cache
 from attribution.calendars import get_calendar
 from attribution.errors import CalendarError, SymbolError
 from attribution.instruments import Equity, Future, Index, Instrument, Option
+from attribution.ledger.money import EXACT
 from attribution.symbols import format_occ, format_symbol, parse_symbol, parse_underlying_name, underlying_of
 
 __all__ = ["PLAIN_EXCHANGE", "Contract", "contract_of", "trade_date_of"]
@@ -22,7 +23,7 @@ PLAIN_EXCHANGE = "US"
 """Where a bare ticker such as ``AAPL`` is at home if nobody says otherwise."""
 
 _KINDS = ((Option, "OPTION"), (Future, "FUTURE"), (Index, "INDEX"), (Equity, "STOCK"))
-_ONE = Decimal(1)
+_ZERO, _ONE = Decimal(0), Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,8 @@ def contract_of(symbol: str, exchange: str | None = None) -> Contract:
     if isinstance(instrument, Option) and "_" not in text:
         text = format_occ(instrument)
     kind = next(name for base, name in _KINDS if isinstance(instrument, base))
-    return Contract(text, kind, Decimal(repr(instrument.multiplier)).normalize() + 0, instrument)
+    multiplier = EXACT.add(EXACT.normalize(Decimal(repr(instrument.multiplier))), _ZERO)
+    return Contract(text, kind, multiplier, instrument)
 
 
 def _instrument_of(text: str, exchange: str | None) -> Instrument | None:

@@ -30,11 +30,14 @@ from attribution.ledger.quanta import quantum_of
 from attribution.ledger.record import HOUSE, Shares, Side
 from attribution.ledger.sheet import Happening, Sheet, SheetKey, Trade
 
-__all__ = ["delivery_sheet", "happen", "require_held"]
+__all__ = ["delivery_sheet", "happen", "require_amounts", "require_held"]
 
 _ONE: Final = 10**QUANTITY_PLACES
 _POINT: Final = 10**MULTIPLIER_PLACES
 _ZERO: Final = Decimal(0)
+
+_PAYING: Final = frozenset({EventAction.DIVIDEND, EventAction.ADJUST, EventAction.SPLIT})
+"""Events whose amount is income, and whose split says how much of it is whose."""
 
 SheetOf = Callable[[SheetKey], Sheet]
 
@@ -156,8 +159,30 @@ def _adjust(happening: Happening, sheet_of: SheetOf) -> None:
 def _receive(sheet: Sheet, event: Event, amount: int, lines: Mapping[str, Line]) -> None:
     """Book an amount as income: to whom the event says, else pro rata to what is held, else to the house."""
     sheet.cash += amount
-    for name, part in _shares_of(amount, event, lines).items():
+    stated = None if event.split is None else _amounts_of(event.split)
+    parts = stated if stated and sum(stated.values()) == amount else _shares_of(amount, event, lines)
+    for name, part in parts.items():
         sheet.line(name).income += part
+
+
+def require_amounts(event: Event) -> None:
+    """Refuse cash whose split is not made of amounts: with their signs, or all of them without one.
+
+    Raises
+    ------
+    InvalidRecordError
+        They do not add up to the event's amount.
+    """
+    if event.amount is None or event.split is None or event.action not in _PAYING:
+        return
+    amount, stated = _units_of_money(event.amount), _amounts_of(event.split)
+    total = sum(stated.values())
+    if total != amount and (total != abs(amount) or min(stated.values()) < 0):
+        raise InvalidRecordError("split", dict(event.split), f"amounts by strategy that add up to {event.amount}")
+
+
+def _amounts_of(split: Shares) -> dict[str, int]:
+    return {name: _units_of_money(part) for name, part in sorted(split.items())}
 
 
 def _pay(sheet: Sheet, event: Event, lines: Mapping[str, Line]) -> None:
@@ -219,7 +244,7 @@ def require_held(event: Event, sheet: Sheet | None) -> None:
 
 
 def _hand_over(sheet: Sheet, given: Shares, taken: Shares) -> None:
-    """Move lots between strategies at cost, oldest first; nobody gives more than it holds."""
+    """Move lots between strategies at cost, first in first out; nobody gives more than it holds."""
     givers, takers = deque(_sizes(given)), deque(_sizes(taken))
     while givers and takers:
         (giver, give), (taker, take) = givers.popleft(), takers.popleft()

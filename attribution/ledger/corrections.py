@@ -18,7 +18,13 @@ def revised(trade: Trade, corrections: Iterable[Correction]) -> Trade | None:
     """Return a trade as its corrections, in the order of their revisions, leave it; None if it is busted.
 
     A correction that restates a busted fill brings it back. A changed quantity without new owners is divided in
-    the proportion of the old ones; a reassignment makes the owners firm.
+    the proportion of the old ones; a reassignment makes the owners firm. A trade whose owners are not known (no
+    ``parts``) stays one until a correction names them.
+
+    Raises
+    ------
+    InvalidRecordError
+        New owners do not add up to the quantity.
     """
     now, busted = trade, False
     for correction in sorted(corrections, key=lambda c: c.revision):
@@ -38,7 +44,7 @@ def _restated(trade: Trade, correction: Correction) -> Trade:
     else:
         parts, firm = _resized(trade.parts, size, buys, trade.quantum), trade.firm
     units = size if buys else -size
-    if sum(parts.values()) != units:
+    if parts and sum(parts.values()) != units:
         total = from_units(size, QUANTITY_PLACES)
         raise InvalidRecordError("split", dict(correction.split or {}), f"quantities that add up to {total}")
     price = trade.price
@@ -46,12 +52,14 @@ def _restated(trade: Trade, correction: Correction) -> Trade:
         price = to_units(correction.price, POINT_PLACES, "price") * trade.multiplier
     fees = trade.fees if correction.fees is None else to_units(correction.fees, MONEY_PLACES, "fees")
     same = fees == trade.fees and parts == trade.parts
-    fee_parts = trade.fee_parts if same else fee_parts_of(fees, parts)
+    fee_parts = trade.fee_parts if same or not parts else fee_parts_of(fees, parts)
     return trade._replace(units=units, price=price, fees=fees, parts=parts, fee_parts=fee_parts, firm=firm)
 
 
 def _resized(parts: Mapping[str, int], size: int, buys: bool, quantum: int) -> dict[str, int]:
     """Divide a new size in the proportion of the old parts."""
+    if not parts:
+        return {}
     names = sorted(parts)
     owned = [abs(parts[name]) for name in names]
     unit = common_unit(quantum, [size, *owned])

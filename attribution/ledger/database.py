@@ -9,21 +9,23 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from attribution.ledger.entry import GENESIS, Entry, Head
 from attribution.ledger.errors import StoreError
+from attribution.ledger.filing import FillWriter
 from attribution.ledger.pyramid import PYRAMID_TABLE
 from attribution.ledger.query import GroupTotal, TradeLedgerQuery
-from attribution.ledger.rows import INDEXES, TABLES, FillWriter, read_document
+from attribution.ledger.rows import INDEXES, TABLES, read_document
 from attribution.ledger.totals import group_totals, page_sql, where_sql
 from attribution.ledger.view import TradeLedgerEntry
 
 __all__ = ["EntrySource", "QueryDatabase"]
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the tables; a database of another version is built anew."""
 
 _CHUNK = 50_000
@@ -116,7 +118,7 @@ class QueryDatabase:
     def find(self, query: TradeLedgerQuery) -> list[TradeLedgerEntry]:
         """The fills that a query asks for, in its order."""
         sql, values = page_sql(query)
-        with self._lock:
+        with self._one_moment():
             numbers = [row[0] for row in self._connection.execute(sql, values)]
             return self._read(numbers)
 
@@ -137,11 +139,21 @@ class QueryDatabase:
 
     def totals(self, by: Sequence[str], query: TradeLedgerQuery | None = None) -> list[GroupTotal]:
         """Exact totals by group, of the fills that a query lets through; its order and page do not matter."""
-        with self._lock:
+        with self._one_moment():
             return group_totals(self._connection, by, query or TradeLedgerQuery())
 
-    def _by(self, where: str, values: tuple[Any, ...]) -> list[TradeLedgerEntry]:
+    @contextmanager
+    def _one_moment(self) -> Iterator[None]:
+        """What is read here is of one moment, whatever other processes write meanwhile."""
         with self._lock:
+            self._connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._connection.rollback()
+
+    def _by(self, where: str, values: tuple[Any, ...]) -> list[TradeLedgerEntry]:
+        with self._one_moment():
             rows = self._connection.execute(f"SELECT seq FROM fill WHERE {where} ORDER BY seq", values)
             return self._read([row[0] for row in rows])
 
@@ -182,5 +194,7 @@ class QueryDatabase:
 
 def _create(connection: sqlite3.Connection) -> None:
     """Lay out empty tables. What is derived need not survive a crash: losing it costs a rebuild, not a fact."""
-    emptied = "".join(f"DROP TABLE IF EXISTS {table};" for table in ("meta", "fill", "busted", "part", "total"))
+    emptied = "".join(
+        f"DROP TABLE IF EXISTS {table};" for table in ("meta", "fill", "busted", "early", "part", "total")
+    )
     connection.executescript(f"BEGIN IMMEDIATE;{emptied}{TABLES}{PYRAMID_TABLE}PRAGMA user_version = {VERSION};COMMIT;")

@@ -93,7 +93,9 @@ class Event(Record):
     new, old
         The ratio of a split: 4 new for 1 old.
     split
-        Strategy → quantity (or, for cash, amount): whose it is, where that is known. None: pro rata.
+        Strategy → quantity (or, for cash, amount): whose it is, where that is known. None: pro rata. Amounts have the
+        signs of what each strategy receives and add up to ``amount``, or none of them has a sign and they add up to its
+        size. Entries of before that was asked for are read as shares in proportion to their sizes.
     to_split
         A transfer between strategies: who receives, strategy → quantity.
     """

@@ -20,15 +20,20 @@ class Unrecorded:
 
 @dataclass(frozen=True, slots=True)
 class LedgerHealth:
-    """How the recording is doing: what waits for the log, and what could not be read at all."""
+    """How the recording is doing: what waits for the log, and what could not be read at all.
+
+    ``unallocated`` counts the fills of the log, as far as it was read, of which no entry says whose they are: the next
+    fill that is recorded, or a replay, says it.
+    """
 
     log: Health
     unrecorded: tuple[Unrecorded, ...] = ()
+    unallocated: int = 0
 
     @property
     def ok(self) -> bool:
-        """Whether everything that was filled is in the log, and nothing contradicted it."""
-        return self.log.ok and not self.unrecorded
+        """Whether everything that was filled is in the log with its owners, and nothing contradicted it."""
+        return self.log.ok and not self.unrecorded and not self.unallocated
 
     @property
     def waiting(self) -> int:

@@ -29,6 +29,7 @@ from attribution.ledger.record import HOUSE, require_name, require_symbol
 from attribution.ledger.records import Intent
 
 __all__ = [
+    "DERIVED",
     "PROFILES",
     "BrokerProfile",
     "IdForm",
@@ -44,6 +45,9 @@ __all__ = [
     "require_distinct",
     "to_submit",
 ]
+
+DERIVED: Final = "cum:"
+"""How the fill ids begin that are made of an order's cumulative quantity."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LEGACY: Final = "alch"
@@ -228,7 +232,7 @@ def plan_id_of(inputs: Mapping[str, Any]) -> str:
 
 def derived_fill_id(cumulative_quantity: Decimal) -> str:
     """Return the id of a fill whose broker gives none: the order's cumulative quantity after it."""
-    return "cum:" + decimal_text(cumulative_quantity)
+    return DERIVED + decimal_text(cumulative_quantity)
 
 
 # --- sending once -----------------------------------------------------------------------------------------------

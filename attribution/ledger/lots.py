@@ -1,5 +1,8 @@
 """First in, first out: the open lots of one strategy in one symbol, and what closing them earned.
 
+*First* is by the order of telling, which is that of the log, and not by the time that a fill carries: what was closed
+stays closed as it was when an older fill becomes known.
+
 Everything here is an integer on the grids of :mod:`attribution.ledger.money`. A lot keeps what it cost *in all*
 and never a cost per unit, because a third of a lot may have no finite cost; the cost of what is closed is the
 difference of two cumulative shares, so that the parts of a lot add up to the lot however it is sliced.

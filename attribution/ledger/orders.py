@@ -93,7 +93,7 @@ def read_execution(order_result: object) -> Execution | None:
         symbol=_required_text(order_result, "symbol"),
         order_id=_required_text(order_result, "order_id"),
         side=_side(order_result),
-        quantity=abs(quantity),
+        quantity=quantity.copy_abs(),  # abs() would round to the thread's precision
         price=_price(order_result, asset_type),
         at=instant_ns("filled_at", _get(order_result, "at")),
         fill_id=_text(order_result, "fill_id"),

@@ -19,7 +19,7 @@ from attribution.ledger.errors import InvalidRecordError
 from attribution.ledger.money import exact
 from attribution.ledger.positions import OpenLot, Position, Selection, SheetSelection
 from attribution.ledger.query import GroupTotal, TradeLedgerQuery
-from attribution.ledger.view import instant_at
+from attribution.ledger.view import instant_at, require_one_currency
 
 __all__ = ["PerformanceSummary", "Prices", "TradePerformanceService"]
 
@@ -142,7 +142,8 @@ class TradePerformanceService:
 
     def get_open_positions(self, strategy_name: str | None = None, symbol: str | None = None) -> list[OpenLot]:
         """The open lots, in the order in which they will be closed."""
-        return self._ledger.book.lots(strategy_name, symbol, self._account_id)
+        lots = self._ledger.book.lots(strategy_name, symbol, self._account_id)
+        return [lot for lot in lots if self._currency in (None, lot.currency)]
 
     def get_realized_pnl(self, strategy_name: str | None = None, symbol: str | None = None) -> Decimal:
         """P&L of what was closed, after fees. [currency]"""
@@ -183,7 +184,7 @@ class TradePerformanceService:
         return {
             "verification_passed": not issues,
             "issues": issues,
-            "total_entries": totals[0].count if totals else 0,
+            "total_entries": sum(total.count for total in totals),
             "total_summaries": len(held),
             "symbols_analyzed": len({one.symbol for one in held}),
         }
@@ -192,20 +193,22 @@ class TradePerformanceService:
         self, current_prices: Prices | None, strategy: str | None = None, symbol: str | None = None
     ) -> list[PerformanceSummary]:
         book, prices = self._ledger.book, _prices(current_prices)
-        query = TradeLedgerQuery(strategy_name=strategy, symbol=symbol, account_id=self._account_id)
+        query = TradeLedgerQuery(strategy, symbol, account_id=self._account_id, currency=self._currency)
+        lots = Counter((lot.strategy, lot.symbol) for lot in self.get_open_positions(strategy, symbol))
+        closed = Counter(
+            (one.strategy, one.symbol)
+            for one in book.closed(strategy, symbol, self._account_id)
+            if self._currency in (None, one.currency)
+        )
+        held = book.positions(strategy, symbol, self._account_id, flat=True)
+        if self._currency is None:
+            require_one_currency((one.currency for one in held), "give currency=")
         traded = {
             (total.group["strategy_name"], total.group["symbol"]): total
             for total in self._ledger.totals(("strategy_name", "symbol"), query)
         }
-        lots = Counter((lot.strategy, lot.symbol) for lot in book.lots(strategy, symbol, self._account_id))
-        closed = Counter((one.strategy, one.symbol) for one in book.closed(strategy, symbol, self._account_id))
         now = instant_at(time.time_ns())
         grouped: dict[tuple[str, str], list[Position]] = {}
-        held = book.positions(strategy, symbol, self._account_id, flat=True)
-        currencies = sorted({position.currency for position in held})
-        if self._currency is None and len(currencies) > 1:
-            allowed = f"one of {', '.join(currencies)}: amounts of different currencies have no sum"
-            raise InvalidRecordError("currency", None, allowed)
         for position in (one for one in held if self._currency in (None, one.currency)):
             grouped.setdefault((position.strategy, position.symbol), []).append(position)
         return [

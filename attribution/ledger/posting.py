@@ -39,11 +39,20 @@ class Posting(Holdings):
     def __init__(self, *, keep_matches: bool = False) -> None:
         super().__init__()
         self.keep_matches = keep_matches
-        self.head = Head(0, GENESIS)
         self.notices: list[Notice] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        self.head = Head(0, GENESIS)
         self._told = Told()
         self._steps = self._told.steps
         self._corrections = self._told.corrections
+
+    def forget(self) -> None:
+        """Become a book that was told nothing."""
+        self.sheets.clear()
+        self.notices.clear()
+        self._begin()
 
     def told(self) -> Told:
         """Return everything the book was told; for snapshots."""
@@ -99,7 +108,27 @@ class Posting(Holdings):
         self._steps[happening.sheet.account_id, "event", happening.event.key] = happening
         for sheet in self._touched(happening):
             sheet.steps.append(happening)
-        happen(happening, self._sheet)
+        try:
+            happen(happening, self._sheet)
+        except Exception as error:
+            self._unhappen(happening)
+            if isinstance(error, ValueError | ArithmeticError):
+                raise InvalidRecordError(
+                    "event_id", happening.event.key, f"an event that can happen ({error})"
+                ) from error
+            raise
+
+    def _unhappen(self, happening: Happening) -> None:
+        """Leave the sheets as they were before an event that could not happen."""
+        del self._steps[happening.sheet.account_id, "event", happening.event.key]
+        touched = self._touched(happening)
+        for sheet in touched:
+            sheet.steps.pop()
+        for sheet in touched:
+            if sheet.steps:
+                self._repost(sheet.key)
+            else:
+                del self.sheets[sheet.key]
 
     # --- posting anew ---
 
@@ -119,6 +148,11 @@ class Posting(Holdings):
         if isinstance(fill, Trade):
             self._repost(fill.sheet)
         return True
+
+    def corrections_of(self, account_id: str, fill_key: str) -> list[Correction]:
+        """The corrections of a fill that count, in the order of their revisions."""
+        revisions = self._corrections.get((account_id, fill_key), {})
+        return [revisions[number] for number in sorted(revisions)]
 
     def waiting(self) -> list[Correction]:
         """Corrections whose fill has not been told."""

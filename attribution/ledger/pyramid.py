@@ -1,8 +1,8 @@
 """Exact totals by period: for ever, by month, by eighth day and by day, so that any range of dates is a few periods.
 
-A cell is a period, an account, a strategy, a symbol, a kind of asset and a side. A range of days is covered by the
-whole months in it, at its two ends by blocks of eight days (``2025-01w0`` is the 1st to the 8th), and by the days
-that are left; "for ever" covers everything with one period.
+A cell is a period, an account, a strategy, a symbol, a kind of asset, a side and a currency. A range of days is
+covered by the whole months in it, at its two ends by blocks of eight days (``2025-01w0`` is the 1st to the 8th), and by
+the days that are left; "for ever" covers everything with one period.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ EVER: Final = ""
 PYRAMID_TABLE: Final = """
 CREATE TABLE total (
     period TEXT NOT NULL, account_id TEXT NOT NULL, strategy TEXT NOT NULL, symbol TEXT NOT NULL,
-    asset_type TEXT NOT NULL, side TEXT NOT NULL,
+    asset_type TEXT NOT NULL, side TEXT NOT NULL, currency TEXT NOT NULL,
     count INTEGER NOT NULL, quantity TEXT NOT NULL, value TEXT NOT NULL, fees TEXT NOT NULL,
     fees_unknown INTEGER NOT NULL,
-    PRIMARY KEY (period, account_id, strategy, symbol, asset_type, side)
+    PRIMARY KEY (period, account_id, strategy, symbol, asset_type, side, currency)
 ) WITHOUT ROWID;
 """
 
@@ -45,6 +45,11 @@ class Cell(NamedTuple):
     symbol: str
     asset_type: str
     side: str
+    currency: str
+
+
+Rest = tuple[str, str, str, str, str, str]
+"""A cell without its period."""
 
 
 class Sums:
@@ -72,22 +77,19 @@ class Pyramid:
     def __init__(self) -> None:
         self._sums: dict[Cell, Sums] = {}
 
-    def add(
-        self, ts: int, rest: tuple[str, str, str, str, str], quantity: Decimal, value: Decimal, fees: Decimal | None
-    ) -> None:
-        """Count one share of a fill; ``rest`` is the cell without its period."""
+    def add(self, ts: int, rest: Rest, quantity: Decimal, value: Decimal, fees: Decimal | None) -> None:
+        """Count one share of a fill."""
         self._count(ts, rest, 1, quantity, value, fees)
 
-    def remove(
-        self, ts: int, rest: tuple[str, str, str, str, str], quantity: Decimal, value: Decimal, fees: Decimal | None
-    ) -> None:
+    def remove(self, ts: int, rest: Rest, quantity: Decimal, value: Decimal, fees: Decimal | None) -> None:
         """Take back a share of a fill that was counted before."""
-        self._count(ts, rest, -1, -quantity, -value, None if fees is None else -fees)
+        back = None if fees is None else fees.copy_negate()
+        self._count(ts, rest, -1, quantity.copy_negate(), value.copy_negate(), back)
 
     def _count(
         self,
         ts: int,
-        rest: tuple[str, str, str, str, str],
+        rest: Rest,
         count: int,
         quantity: Decimal,
         value: Decimal,
@@ -105,14 +107,14 @@ class Pyramid:
         for cell, sums in self._levels():
             kept = connection.execute(
                 "SELECT count, quantity, value, fees, fees_unknown FROM total WHERE period = ? AND account_id = ? "
-                "AND strategy = ? AND symbol = ? AND asset_type = ? AND side = ?",
+                "AND strategy = ? AND symbol = ? AND asset_type = ? AND side = ? AND currency = ?",
                 cell,
             ).fetchone()
             if kept is not None:
                 sums.add(kept[0], Decimal(kept[1]), Decimal(kept[2]), Decimal(kept[3]), kept[4])
             amounts = (str(sums.quantity), str(sums.value), str(sums.fees))
             rows.append((*cell, sums.count, *amounts, sums.fees_unknown))
-        connection.executemany("INSERT OR REPLACE INTO total VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        connection.executemany("INSERT OR REPLACE INTO total VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
         self._sums.clear()
 
     def _levels(self) -> Iterator[tuple[Cell, Sums]]:

@@ -22,13 +22,13 @@ __all__ = ["GROUPS", "ORDERS", "Bounds", "GroupTotal", "TradeLedgerQuery"]
 ORDERS: Final = ("timestamp", "symbol", "strategy_name")
 """What a query may be ordered by."""
 
-GROUPS: Final = ("strategy_name", "symbol", "side", "asset_type", "account_id")
+GROUPS: Final = ("strategy_name", "symbol", "side", "asset_type", "account_id", "currency")
 """What totals may be grouped by."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _SIDES = ("BUY", "SELL")
-_TEXTS = ("strategy_name", "symbol", "asset_type", "side", "account_id")
+_TEXTS = ("strategy_name", "symbol", "asset_type", "side", "account_id", "currency")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,8 @@ class TradeLedgerQuery:
     order_by, ascending
         ``"timestamp"``, ``"symbol"`` or ``"strategy_name"``; fills that are equal in it are in order of time, then in
         that of the log, and ``ascending=False`` turns all of it around.
+    currency
+        Fills in this currency.
 
     Raises
     ------
@@ -74,6 +76,7 @@ class TradeLedgerQuery:
     offset: int = 0
     order_by: str = "timestamp"
     ascending: bool = True
+    currency: str | None = None
 
     def __post_init__(self) -> None:
         for name in _TEXTS:
@@ -135,12 +138,14 @@ def _edge(value: date | datetime, *, last: bool) -> int:
 class GroupTotal:
     """What the fills of one group come to, exactly.
 
-    ``group`` holds the values of what was grouped by. Quantities are unsigned, values are quantity × price ×
-    multiplier [currency]; ``fees`` are those that are known, ``fees_unknown`` counts shares of fills without any.
-    A fill that two strategies share counts in both of their groups, each with its own part.
+    ``group`` holds the values of what was grouped by, and ``currency`` that of the amounts: amounts of different
+    currencies have no sum, so that a group with several of them has a row for each. Quantities are unsigned, values are
+    quantity × price × multiplier [currency]; ``fees`` are those that are known, ``fees_unknown`` counts shares of fills
+    without any. A fill that two strategies share counts in both of their groups, each with its own part.
     """
 
     group: dict[str, str | None]
+    currency: str
     count: int
     buy_quantity: Decimal
     sell_quantity: Decimal
@@ -157,8 +162,8 @@ class GroupTotal:
 
     def to_dict(self) -> dict[str, Any]:
         """The group's values and its amounts in one row."""
-        amounts = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "group"}
-        return {**self.group, **amounts}
+        amounts = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in ("group", "currency")}
+        return {**self.group, "currency": self.currency, **amounts}
 
 
 def check_groups(by: Sequence[str]) -> tuple[str, ...]:

@@ -108,7 +108,7 @@ def require_amount(
     if not isinstance(value, Decimal):
         raise InvalidRecordError(field, value, "a Decimal; a float is not exact, and text is read at the door")
     to_units(value, places, field)
-    if abs(value) >= _TOO_MUCH:
+    if value.copy_abs() >= _TOO_MUCH:
         raise InvalidRecordError(field, value, f"less than {_TOO_MUCH:.0e}")
     if least is not None and value < least:
         raise InvalidRecordError(field, value, f"at least {least}")

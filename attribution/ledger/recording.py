@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from itertools import takewhile
 from typing import Final
 
 from attribution.ledger.consolidate import net_strategies
 from attribution.ledger.contracts import Contract, contract_of, trade_date_of
 from attribution.ledger.errors import InvalidRecordError
-from attribution.ledger.ids import derived_fill_id, owner_of
+from attribution.ledger.ids import DERIVED, derived_fill_id, owner_of
 from attribution.ledger.money import exact
 from attribution.ledger.orders import Execution, Quote, weights_for
 from attribution.ledger.record import HOUSE, AssetType
 from attribution.ledger.records import Fill
-from attribution.ledger.teller import Teller
+from attribution.ledger.teller import Slice, Teller
 
-__all__ = ["FillMaker"]
+__all__ = ["FillMaker", "rest_of_order"]
 
 _logger = logging.getLogger(__name__)
 
@@ -94,25 +95,23 @@ class FillMaker:
         """The id, quantity and price of what is new about an order; None where nothing is.
 
         Without a fill id of the broker's the order's cumulative quantity is the id. An order reported as a whole,
-        again and again with more of it filled, is recorded by its differences.
+        again and again with more of it filled, is recorded by its differences from what is on record of it.
         """
-        if execution.fill_id is not None:
-            return execution.fill_id, execution.quantity, execution.price
         told = teller.slices(self._account_id, execution.order_id, symbol)
+        if execution.fill_id is not None:
+            return _named_slice(execution, execution.fill_id, told)
         cumulative = execution.cumulative or execution.quantity
-        below = {total: slice_ for total, slice_ in told.items() if total < cumulative}
-        if cumulative not in told and told and cumulative < max(told):
-            return None
+        fill_id = derived_fill_id(cumulative)
+        known = list(takewhile(lambda one: one != fill_id, told))
+        below = [told[one] for one in known]
         with exact():
-            before = max(below, default=Decimal(0))
+            before = sum((one.quantity for one in below), Decimal(0))
             if execution.cumulative is not None and before + execution.quantity == cumulative:
-                return derived_fill_id(cumulative), execution.quantity, execution.price
-            rest = cumulative - before
-            value = cumulative * execution.price - sum((q * p for q, p in below.values()), Decimal(0))
-        price = execution.price if not below else _DIVISION.divide(value, rest).quantize(_PRICE_PLACES, ROUND_HALF_EVEN)
-        if price < 0:
+                return fill_id, execution.quantity, execution.price
+        rest = _rest(cumulative, execution.price, below)
+        if rest is not None and rest[1] < 0:
             raise InvalidRecordError("price", execution.price, f"an average that the {before} filled before allow")
-        return derived_fill_id(cumulative), rest, price.normalize(_DIVISION)
+        return None if rest is None else (fill_id, *rest)
 
     def _weights_of(
         self, execution: Execution, contract: Contract, plan: object | None, teller: Teller
@@ -126,6 +125,58 @@ class FillMaker:
             # Opposite wishes are crosses: what reached the market belongs to the larger side alone.
             weights = dict(net_strategies(weights).order)
         return weights or None
+
+
+def rest_of_order(fill: Fill, told: Mapping[str, Slice]) -> Fill | None:
+    """What a fill adds to its order, where it reports all of it and was made by who could not read the log.
+
+    ``told`` is what the log has of the order. None: the fill adds nothing.
+    """
+    below = [one for name, one in told.items() if name != fill.fill_id]
+    if not below or fill.split is not None or fill.fill_id != derived_fill_id(fill.quantity):
+        return fill
+    rest = _rest(fill.quantity, fill.price, below)
+    if rest is None:
+        return None
+    return replace(fill, quantity=rest[0], price=rest[1] if rest[1] >= 0 else fill.price)
+
+
+def _rest(cumulative: Decimal, average: Decimal, below: Sequence[Slice]) -> tuple[Decimal, Decimal] | None:
+    """Quantity and price of what an order has filled beyond the slices on record; None for nothing."""
+    with exact():
+        before = sum((one.quantity for one in below), Decimal(0))
+        if cumulative <= before:
+            return None
+        rest = cumulative - before
+        value = cumulative * average - sum((one.quantity * one.price for one in below), Decimal(0))
+    price = average
+    if below:
+        price = _DIVISION.divide(value, rest).quantize(_PRICE_PLACES, ROUND_HALF_EVEN, _DIVISION)
+    return rest, price.normalize(_DIVISION)
+
+
+def _named_slice(execution: Execution, fill_id: str, told: Mapping[str, Slice]) -> tuple[str, Decimal, Decimal] | None:
+    """What is new about an order by an execution with an id of the broker's; None where nothing is.
+
+    Raises
+    ------
+    InvalidRecordError
+        The order is on record by its cumulative quantity, and the execution does not say whether it is part of that.
+    """
+    own = fill_id, execution.quantity, execution.price
+    if fill_id in told or not any(name.startswith(DERIVED) for name in told):
+        return own
+    if execution.cumulative is None:
+        if Slice(execution.quantity, execution.price, execution.at or 0) in told.values():
+            return None
+        allowed = f"what the order has filled so far: it is on record by that ({', '.join(told)}), and not by fills"
+        raise InvalidRecordError("cum_qty", None, allowed)
+    with exact():
+        recorded = sum((one.quantity for one in told.values()), Decimal(0))
+        rest = execution.cumulative - recorded
+        if rest <= 0:
+            return None
+        return own if rest >= execution.quantity else (derived_fill_id(execution.cumulative), rest, execution.price)
 
 
 def _asset_type(execution: Execution, contract: Contract) -> AssetType:

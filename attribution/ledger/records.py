@@ -174,7 +174,7 @@ class Fill(Record):
     @property
     def signed_quantity(self) -> Decimal:
         """Units, positive for a buy."""
-        return self.quantity if self.side == Side.BUY else -self.quantity
+        return self.quantity if self.side == Side.BUY else self.quantity.copy_negate()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,39 +1,39 @@
-"""Fills as rows of the query database: how they are written, corrected and read back."""
+"""Fills as rows of the query database: what is kept of each, and how it reads."""
 
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from attribution.ledger.corrections import revised
 from attribution.ledger.entry import Draft, Entry, Kind
-from attribution.ledger.facts import recorded_parts, trade_of_fill
+from attribution.ledger.errors import InvalidRecordError
+from attribution.ledger.facts import fee_parts_of, recorded_parts, trade_of_fill
 from attribution.ledger.money import EXACT, MONEY_PLACES, QUANTITY_PLACES, from_units
-from attribution.ledger.pyramid import Pyramid
 from attribution.ledger.records import Allocation, Correction, CorrectionAction, Fill
 from attribution.ledger.sheet import Trade
 from attribution.ledger.view import TradeLedgerEntry
 
-__all__ = ["INDEXES", "TABLES", "Document", "FillWriter", "read_document"]
+__all__ = ["FILL_COLUMNS", "INDEXES", "PART_COLUMNS", "TABLES", "Document", "read_document"]
 
 TABLES: Final = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE fill (
     seq INTEGER PRIMARY KEY, ts INTEGER NOT NULL, symbol TEXT NOT NULL, strategies TEXT NOT NULL,
-    side TEXT NOT NULL, asset_type TEXT NOT NULL, account_id TEXT NOT NULL,
+    side TEXT NOT NULL, asset_type TEXT NOT NULL, account_id TEXT NOT NULL, currency TEXT NOT NULL,
     key TEXT NOT NULL, order_id TEXT NOT NULL, document TEXT NOT NULL
 );
 CREATE INDEX fill_by_key ON fill (account_id, key);
 CREATE TABLE busted (
     account_id TEXT NOT NULL, key TEXT NOT NULL, document TEXT NOT NULL, PRIMARY KEY (account_id, key)
 ) WITHOUT ROWID;
+CREATE TABLE early (account_id TEXT NOT NULL, key TEXT NOT NULL, correction TEXT NOT NULL);
 CREATE TABLE part (
     strategy TEXT NOT NULL, ts INTEGER NOT NULL, seq INTEGER NOT NULL, symbol TEXT NOT NULL, strategies TEXT NOT NULL,
-    side TEXT NOT NULL, asset_type TEXT NOT NULL, account_id TEXT NOT NULL,
+    side TEXT NOT NULL, asset_type TEXT NOT NULL, account_id TEXT NOT NULL, currency TEXT NOT NULL,
     quantity TEXT NOT NULL, value TEXT NOT NULL, fees TEXT,
     PRIMARY KEY (strategy, ts, seq)
 ) WITHOUT ROWID;
@@ -41,14 +41,16 @@ CREATE TABLE part (
 
 INDEXES: Final = """
 CREATE INDEX IF NOT EXISTS fill_by_order ON fill (account_id, order_id);
-CREATE INDEX IF NOT EXISTS fill_by_time ON fill (ts, seq, symbol, side, asset_type, account_id);
-CREATE INDEX IF NOT EXISTS fill_by_symbol ON fill (symbol, ts, seq, side, asset_type, account_id);
-CREATE INDEX IF NOT EXISTS fill_by_strategies ON fill (strategies, ts, seq, symbol, side, asset_type, account_id);
+CREATE INDEX IF NOT EXISTS fill_by_time ON fill (ts, seq, symbol, side, asset_type, account_id, currency);
+CREATE INDEX IF NOT EXISTS fill_by_symbol ON fill (symbol, ts, seq, side, asset_type, account_id, currency);
+CREATE INDEX IF NOT EXISTS fill_by_strategies ON fill (
+    strategies, ts, seq, symbol, side, asset_type, account_id, currency
+);
 CREATE INDEX IF NOT EXISTS part_by_time ON part (ts);
 """
 """Made once a long log has been read: sorting once costs far less than keeping order row by row."""
 
-_FILL_COLUMNS, _PART_COLUMNS = 10, 11
+FILL_COLUMNS, PART_COLUMNS = 11, 12
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
 _AMOUNTS = {
     "filled_qty": "quantity",
@@ -110,28 +112,45 @@ class Document(NamedTuple):
         return self.fill.get(name)
 
     def owners(self) -> Mapping[str, str]:
-        """Strategy → quantity, as text."""
-        if self.corrections:
-            return {name: _text(abs(units), QUANTITY_PLACES) for name, units in self._revised().parts.items()}
-        parts: Mapping[str, str] = (self.allocation or {}).get("parts") or self.fill.get("split") or {}
-        return parts
+        """Strategy → quantity, as text; empty where nobody has said it yet."""
+        recorded = self._recorded("parts")
+        if recorded is not None:
+            return recorded
+        return {name: _text(abs(units), QUANTITY_PLACES) for name, units in self._trade().parts.items()}
 
     def fee_shares(self) -> Mapping[str, str]:
         """Strategy → fee, as text; empty where the fee is not known."""
-        if self.corrections:
-            fees = self._revised().fee_parts or {}
-            return {name: _text(units, MONEY_PLACES) for name, units in fees.items()}
-        return (self.allocation or {}).get("fees") or {}
+        recorded = self._recorded("fees")
+        if recorded is not None:
+            return recorded
+        fees = self._trade().fee_parts if self.told("fees") is not None else None
+        return {name: _text(units, MONEY_PLACES) for name, units in (fees or {}).items()}
 
-    def _revised(self) -> Trade:
+    def fits(self) -> bool:
+        """Whether allocation and corrections are such that the book takes them."""
+        try:
+            self._trade()
+        except InvalidRecordError:
+            return False
+        return True
+
+    def _recorded(self, name: str) -> Mapping[str, str] | None:
+        """What the allocation says, where it is the last word."""
+        return None if self.corrections or self.allocation is None else self.allocation.get(name)
+
+    def _trade(self) -> Trade:
         """The fill as its corrections leave it, by the book's own rules; a busted one as it was before."""
         day = date.fromisoformat(self.trade_date)
         told = (self.account_id, self.key, self.ts, day, self.source)
-        trade = trade_of_fill(Fill.from_entry(Draft(Kind.FILL, *told, self.fill)), 0)
+        fill = Fill.from_entry(Draft(Kind.FILL, *told, self.fill))
+        trade = trade_of_fill(fill, 0)
         if self.allocation is not None:
             allocation = Allocation.from_entry(Draft(Kind.ALLOC, *told, self.allocation))
             parts, fee_parts = recorded_parts(trade, allocation)
             trade = trade._replace(parts=parts, fee_parts=fee_parts)
+        elif fill.weights is not None and len(fill.weights) == 1:
+            parts = dict.fromkeys(fill.weights, trade.units)
+            trade = trade._replace(parts=parts, fee_parts=fee_parts_of(trade.fees, parts))
         corrections = [Correction.from_entry(Draft(Kind.CORRECT, *told, body)) for body in self.corrections]
         last = [one for one in corrections if one.action != CorrectionAction.BUST]
         return revised(trade, last) or trade
@@ -145,14 +164,14 @@ class Document(NamedTuple):
             fee = Decimal(fees.get(name, 0)) if known else None
             yield name, quantity, EXACT.multiply(quantity, per_unit), fee
 
-    def cell(self) -> tuple[str, str, str]:
-        """Symbol, kind of asset and side, as totals are kept of them."""
-        return self.fill["symbol"], self.fill.get("asset_type", ""), self.told("side")
+    def cell(self) -> tuple[str, str, str, str]:
+        """Symbol, kind of asset, side and currency, as totals are kept of them."""
+        return self.fill["symbol"], self.fill.get("asset_type", ""), self.told("side"), self.fill.get("currency", "USD")
 
-    def columns(self) -> tuple[str, str, str, str, str]:
+    def columns(self) -> tuple[str, str, str, str, str, str]:
         """What both tables are searched by, beside the strategy and the time."""
-        symbol, asset_type, side = self.cell()
-        return symbol, ", ".join(sorted(self.owners())), side, asset_type, self.account_id
+        symbol, asset_type, side, currency = self.cell()
+        return symbol, ", ".join(sorted(self.owners())), side, asset_type, self.account_id, currency
 
     def view(self) -> TradeLedgerEntry:
         """Return the fill as people read it."""
@@ -195,79 +214,3 @@ def _decimals(shares: Mapping[str, str]) -> dict[str, Decimal]:
 def read_document(text: str) -> Document:
     """Read what :meth:`Document.text` wrote."""
     return Document(*json.loads(text))
-
-
-class FillWriter:
-    """Writes a run of entries into an open transaction; amounts are added up in memory first."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        self._documents: dict[tuple[str, str], Document] = {}
-        self._pyramid = Pyramid()
-
-    def take(self, entry: Entry) -> None:
-        """Take one entry in; kinds that are no matter of fills are passed over."""
-        if entry.kind == Kind.FILL:
-            self._documents[entry.account_id, entry.key] = Document.of(entry)
-        elif entry.kind == Kind.ALLOC:
-            self._amend(entry, lambda document: document._replace(allocation=entry.body))
-        elif entry.kind == Kind.CORRECT:
-            self._amend(entry, lambda document: document.amended(entry.body))
-
-    def flush(self) -> None:
-        """Write what was gathered. A busted fill is kept, for it may yet be restored, but nobody finds it."""
-        rows: list[tuple[Any, ...]] = []
-        parts: list[tuple[Any, ...]] = []
-        busted: list[tuple[Any, ...]] = []
-        for document in self._documents.values():
-            if document.busted:
-                busted.append((document.account_id, document.key, document.text()))
-            else:
-                rows.append(_row(document))
-                parts += self._parts(document)
-        self._connection.executemany(f"INSERT INTO fill VALUES ({', '.join('?' * _FILL_COLUMNS)})", rows)
-        self._connection.executemany(f"INSERT INTO part VALUES ({', '.join('?' * _PART_COLUMNS)})", parts)
-        self._connection.executemany("INSERT INTO busted VALUES (?, ?, ?)", busted)
-        self._pyramid.write(self._connection)
-        self._documents.clear()
-
-    def _parts(self, document: Document) -> Iterator[tuple[Any, ...]]:
-        """The rows of the shares, each counted on the way."""
-        rest, same = document.cell(), document.columns()
-        for strategy, quantity, value, fee in document.shares():
-            self._pyramid.add(document.ts, (document.account_id, strategy, *rest), quantity, value, fee)
-            amounts = (str(quantity), str(value), None if fee is None else str(fee))
-            yield (strategy, document.ts, document.seq, *same, *amounts)
-
-    def _amend(self, entry: Entry, change: Callable[[Document], Document]) -> None:
-        """Take a fill out of what is gathered, else out of the tables, and put it back with what is new about it."""
-        place = (entry.account_id, entry.body["fill_key"])
-        document = self._documents.get(place) or self._withdrawn(*place)
-        if document is not None:
-            self._documents[place] = change(document)
-
-    def _withdrawn(self, account_id: str, key: str) -> Document | None:
-        """Take a fill out of the tables and out of the totals."""
-        place = (account_id, key)
-        for table in ("fill", "busted"):
-            where = f"FROM {table} WHERE account_id = ? AND key = ?"
-            row = self._connection.execute(f"SELECT document {where}", place).fetchone()
-            if row is not None:
-                self._connection.execute(f"DELETE {where}", place)
-                break
-        else:
-            return None
-        document = read_document(row[0])
-        if not document.busted:
-            for strategy, quantity, value, fee in document.shares():
-                part = (strategy, document.ts, document.seq)
-                self._connection.execute("DELETE FROM part WHERE strategy = ? AND ts = ? AND seq = ?", part)
-                cell = (account_id, strategy, *document.cell())
-                self._pyramid.remove(document.ts, cell, quantity, value, fee)
-        return document
-
-
-def _row(document: Document) -> tuple[Any, ...]:
-    """The row of a fill."""
-    order = document.fill["order_id"]
-    return (document.seq, document.ts, *document.columns(), document.key, order, document.text())

@@ -7,7 +7,7 @@
     service.health().ok
 
 A fill and its allocation to strategies are one commit. While the log cannot take them they wait in a spool on disk
-and are appended, in their order, as soon as it can.
+and are appended, in their order and each with its owners, before anything newer is.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -27,7 +26,6 @@ from attribution.ledger.book import Book
 from attribution.ledger.closing import ClosingPolicy
 from attribution.ledger.contracts import contract_of
 from attribution.ledger.database import QueryDatabase
-from attribution.ledger.entry import Draft
 from attribution.ledger.errors import ConflictError, InvalidRecordError, LedgerError
 from attribution.ledger.health import LedgerHealth, Unrecorded, Written
 from attribution.ledger.lazy import LazyStore
@@ -36,18 +34,16 @@ from attribution.ledger.orders import read_execution, read_quote
 from attribution.ledger.query import GroupTotal, TradeLedgerQuery
 from attribution.ledger.record import Record
 from attribution.ledger.recording import FillMaker
-from attribution.ledger.records import Allocation, Fill
-from attribution.ledger.runs import view_of_drafts, write_runs
+from attribution.ledger.runs import write_runs
 from attribution.ledger.settings import LedgerSettings
 from attribution.ledger.spool import SafeLog, Spool
-from attribution.ledger.teller import Teller
-from attribution.ledger.view import TradeLedger, TradeLedgerEntry, instant_at
+from attribution.ledger.view import TradeLedger, TradeLedgerEntry, instant_at, require_one_currency
+from attribution.ledger.writer import Writer
 
 __all__ = ["LedgerHealth", "TradeLedgerService", "Unrecorded"]
 
 _logger = logging.getLogger(__name__)
 
-_BATCH: Final = 500
 _MOST_UNRECORDED: Final = 1000
 
 
@@ -96,12 +92,11 @@ class TradeLedgerService:
         self._enabled = settings is None or settings.enabled
         self.account_id = account_id or (settings.account_id if settings is not None else "default")
         self.ledger_id = uuid.uuid4().hex
-        self._closing = closing
         self._exchange = exchange
         self._maker = FillMaker(self.account_id, venue, exchange, source, self._time_of)
         self._clock = clock
         self._lock = threading.RLock()
-        self._teller = Teller(closing)
+        self._writer = Writer(log, closing)
         self._database = database if isinstance(database, QueryDatabase) else None
         self._database_path = database if isinstance(database, Path) else None
         self._unrecorded: list[Unrecorded] = []
@@ -146,15 +141,16 @@ class TradeLedgerService:
         Returns
         -------
         TradeLedgerEntry or None
-            What is on record now, also where it was before; ``seq`` is 0 while it waits for the log. None: the order
-            was not filled, or could not be recorded.
+            What is on record now, also where it was before, with its corrections; ``seq`` is 0 while it waits for the
+            log, and whose it is may change until it is there. None: the order was not filled, adds nothing to what is
+            on record, was busted, or could not be recorded.
         """
         if not self._enabled:
             return None
         try:
             with self._lock:
                 return self._record_order(order_result, correlation_id, rebalance_plan, quote_at_fill)
-        except InvalidRecordError as error:
+        except (InvalidRecordError, ConflictError) as error:
             self._note_unrecorded(order_result, str(error))
         except Exception as error:  # trading goes on whatever is wrong with the ledger, and is told of it
             _logger.exception("the trade ledger failed to record an order")
@@ -168,44 +164,14 @@ class TradeLedgerService:
         if execution is None:
             _logger.debug("not recorded, for it was not filled: %r", order_result)
             return None
-        self._catch_up()
-        fill = self._maker.fill_of(execution, self._teller, correlation_id, plan, read_quote(quote))
-        return None if fill is None else self._record_fill(fill)
-
-    def _record_fill(self, fill: Fill) -> TradeLedgerEntry | None:
-        """Append a fill and its allocation, or leave them in the spool."""
-        allocation = self._allocation_of(fill)
-        drafts = [fill.draft()] if allocation is None else [fill.draft(), allocation.draft()]
-        conflicts = self._safe.health().conflicts
-        recorded = self._safe.record(drafts)
-        if not recorded.in_log and self._safe.health().conflicts > conflicts:
-            self._unrecorded.append(Unrecorded(fill.order_id, fill.symbol, str(recorded.error)))
-            return None
-        if recorded.in_log:
-            self._teller.take([one.entry for one in recorded.appended])
-        else:
-            self._teller.hear(fill, allocation)
-        seq = recorded.appended[0].entry.seq if recorded.appended else 0
-        return view_of_drafts(seq, drafts)
-
-    def _allocation_of(self, fill: Fill) -> Allocation | None:
-        """Whose the fill is. A book that never saw the log cannot say that of an untagged fill: replay will."""
-        if self._teller.is_current or fill.split is not None:
-            return self._teller.book.allocate(fill)
-        return None
-
-    def _catch_up(self) -> None:
-        """Tell the book what others have appended; while the log is down, go on with what is known."""
-        with suppress(LedgerError, OSError):  # appending will fail for the same reason, and say so
-            self._teller.sync(self.log)
+        is_current = self._writer.catch_up()
+        fill = self._maker.fill_of(execution, self._writer.teller, correlation_id, plan, read_quote(quote))
+        return None if fill is None else self._writer.record(fill, is_current=is_current)
 
     def _time_of(self, key: str) -> int:
-        """When a fill that does not say so happened: as it is on record, else now."""
-        with suppress(LedgerError, OSError):
-            known = self.database().fill_by_key(self.account_id, key)
-            if known is not None:
-                return known.ts
-        return self._clock()
+        """When a fill that does not say so happened: as it is on record or waits to be, else now."""
+        known = self._writer.time_of(self.account_id, key)
+        return self._clock() if known is None else known
 
     def _note_unrecorded(self, order_result: object, reason: str) -> None:
         one = Unrecorded(_told(order_result, "order_id"), _told(order_result, "symbol"), reason)
@@ -221,7 +187,8 @@ class TradeLedgerService:
     ) -> Written:
         """Append records of any kind, fills with their allocations, in few commits.
 
-        Records are drawn one by one, so that a generator may look at :attr:`book` between them.
+        Records are drawn one by one, so that a generator may look at :attr:`book` between them. What waits in the spool
+        is appended first.
 
         Parameters
         ----------
@@ -231,77 +198,24 @@ class TradeLedgerService:
         Raises
         ------
         LedgerError
-            The log failed, or refused a record; what was committed before stays.
+            The log failed, or refused a record. Commits that were complete stay (one per some hundred entries); of the
+            rest nothing is in the log or the book, as after any other error.
         """
         with self._lock:
-            self._teller.sync(self.log)
-            new = known = 0
-            waiting: list[Draft] = []
-            for record in records:
-                try:
-                    drafts = self._tell(record)
-                except LedgerError as error:
-                    self._commit(waiting)
-                    refusal = self._refusal(record, error)
-                    if on_refused is None:
-                        raise refusal from error
-                    on_refused(record, refusal)
-                    continue
-                new, known = (new + 1, known) if drafts else (new, known + 1)
-                waiting += drafts
-                if len(waiting) >= _BATCH:
-                    self._commit(waiting)
-            self._commit(waiting)
-            return Written(new, known)
-
-    def _tell(self, record: Record) -> list[Draft]:
-        """Tell the book of a record; the drafts to commit, none if it is known."""
-        book = self._teller.book
-        if isinstance(record, Fill):
-            allocation = book.allocate(record)
-            if not book.apply_fill(record, allocation):
-                return []
-            self._teller.count(record)
-            return [record.draft(), allocation.draft()]
-        return [record.draft()] if book.apply(record) else []
-
-    def _commit(self, drafts: list[Draft]) -> None:
-        if not drafts:
-            return
-        try:
-            appended = self.log.append(drafts)
-        except LedgerError:
-            self._teller = Teller(self._closing)  # the book is ahead of the log: read it again when next needed
-            raise
-        self._teller.take([one.entry for one in appended])
-        drafts.clear()
-
-    def _refusal(self, record: Record, error: LedgerError) -> LedgerError:
-        """Let the log see a contradiction, which keeps it in quarantine."""
-        if isinstance(error, ConflictError):
-            try:
-                self.log.append([record.draft()])
-            except ConflictError as told:
-                return told
-        return error
+            return self._writer.append(records, on_refused)
 
     # --- health --------------------------------------------------------------------------------------------------
 
     def health(self) -> LedgerHealth:
         """Whether everything that was filled is on record, and what is not."""
         with self._lock:
-            return LedgerHealth(self._safe.health(), tuple(self._unrecorded))
+            unallocated = self._writer.teller.unallocated
+            return LedgerHealth(self._safe.health(), tuple(self._unrecorded), unallocated)
 
     def replay(self) -> LedgerHealth:
-        """Append what waits in the spool, and say whose the fills are that were recorded while nobody could."""
+        """Append what waits in the spool, and say whose the fills are that are on record without their owners."""
         with self._lock:
-            if self._safe.replay().waiting == 0:
-                with suppress(LedgerError, OSError):  # the health tells
-                    self._teller.sync(self.log)
-                    orphans = self._teller.orphans()
-                    if orphans:
-                        appended = self.log.append([self._teller.book.allocate(fill).draft() for fill in orphans])
-                        self._teller.take([one.entry for one in appended])
+            self._writer.replay()
             return self.health()
 
     # --- reading -------------------------------------------------------------------------------------------------
@@ -310,8 +224,8 @@ class TradeLedgerService:
     def book(self) -> Book:
         """Positions, lots and P&L after the last entry of the log."""
         with self._lock:
-            self._teller.sync(self.log)
-            return self._teller.book
+            self._writer.teller.sync(self.log)
+            return self._writer.teller.book
 
     def database(self) -> QueryDatabase:
         """The query database, brought up to the end of the log."""
@@ -326,7 +240,7 @@ class TradeLedgerService:
         return self.database().find(query)
 
     def totals(self, by: Sequence[str], query: TradeLedgerQuery | None = None) -> list[GroupTotal]:
-        """Exact totals by group of the fills that a query lets through."""
+        """Exact totals by group, and always by currency, of the fills that a query lets through."""
         return self.database().totals(by, query)
 
     def get_ledger(self) -> TradeLedger:
@@ -350,18 +264,19 @@ class TradeLedgerService:
 
     @property
     def total_buy_value(self) -> Decimal:
-        """Gross value of the account's purchases. [currency]"""
-        return self._total().buy_value
+        """Gross value of the account's purchases, which must be in one currency. [currency]"""
+        return self._total("buy_value")
 
     @property
     def total_sell_value(self) -> Decimal:
-        """Gross value of the account's sales. [currency]"""
-        return self._total().sell_value
+        """Gross value of the account's sales, which must be in one currency. [currency]"""
+        return self._total("sell_value")
 
-    def _total(self) -> GroupTotal:
+    def _total(self, name: str) -> Decimal:
         found = self.totals((), TradeLedgerQuery(account_id=self.account_id))
-        zero = Decimal(0)
-        return found[0] if found else GroupTotal({}, 0, zero, zero, zero, zero, zero, 0)
+        require_one_currency((one.currency for one in found), "ask totals((), TradeLedgerQuery(currency=…))")
+        value: Decimal = getattr(found[0], name) if found else Decimal(0)
+        return value
 
     def persist_run(self, correlation_id: str | None = None) -> bool:
         """Write the documented file of each run, ``trade-ledgers/YYYY/MM/DD/HHMMSS-{ledger_id}-{correlation_id}.json``.
@@ -383,7 +298,7 @@ class TradeLedgerService:
     def close(self) -> None:
         """Let go of the log's and the database's files."""
         with self._lock:
-            self.log.close()
+            self._safe.close()
             if self._database is not None:
                 self._database.close()
 

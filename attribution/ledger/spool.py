@@ -12,7 +12,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -21,17 +21,20 @@ from typing import Any
 
 from attribution.ledger.canonical import canonical_json, digest
 from attribution.ledger.entry import Draft, Kind
-from attribution.ledger.errors import ConflictError, CorruptLogError, InvalidRecordError, LedgerError
+from attribution.ledger.errors import ConflictError, CorruptLogError, InvalidRecordError, LedgerError, StoreError
 from attribution.ledger.log import Log
 from attribution.ledger.store.base import Appended
 from attribution.ledger.store.disk import create_whole, make_folder
 
-__all__ = ["Health", "Recorded", "SafeLog", "Spool"]
+__all__ = ["Complete", "Health", "Recorded", "SafeLog", "Spool"]
 
 _logger = logging.getLogger(__name__)
 
 _PATIENCE = 4
 """A log that fails slowly is left alone for so many times as long as it took: a fifth of the time at most is lost."""
+
+Complete = Callable[[Sequence[Draft]], Sequence[Draft]]
+"""What makes a batch that waited into what is appended, given the log as it is then."""
 
 _WAITING = ".json"
 _SET_ASIDE = ".damaged"
@@ -103,7 +106,8 @@ class Health:
     """How the recording is doing.
 
     ``waiting`` batches are on disk and ``in_memory`` only in this process; ``damaged`` files were set aside;
-    ``conflicts`` drafts were put in quarantine since the start; ``last_error`` is why the log last refused.
+    ``conflicts`` drafts were put in quarantine since the start; ``last_error`` is why the log last refused, and
+    ``spool_error`` why the disk does not take what is in memory.
     """
 
     waiting: int
@@ -111,6 +115,7 @@ class Health:
     damaged: int
     conflicts: int
     last_error: str | None
+    spool_error: str | None = None
 
     @property
     def ok(self) -> bool:
@@ -120,10 +125,11 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What became of a batch: its places in the log, or the reason why it waits (or is in quarantine)."""
+    """What became of a batch: its places in the log, or the reason why it waits or (``refused``) is in quarantine."""
 
     appended: tuple[Appended, ...]
     error: str | None = None
+    refused: ConflictError | None = None
 
     @property
     def in_log(self) -> bool:
@@ -164,6 +170,7 @@ class SafeLog:
         self._quiet_until = float("-inf")
         self._conflicts = 0
         self._last_error: str | None = None
+        self._spool_error: str | None = None
 
     @property
     def log(self) -> Log:
@@ -180,29 +187,56 @@ class SafeLog:
             return self._log
 
     def close(self) -> None:
-        """Close the log, if it is open; what waits stays in the spool."""
+        """Close the log, if it is open; what waits stays in the spool, where there is room for it by now."""
         with self._lock:
+            if not self._put_away():
+                self._shout([draft for batch in self._in_memory for draft in batch], "it is closed")
             if isinstance(self._log, Log):
                 self._log.close()
 
-    def record(self, drafts: Sequence[Draft]) -> Recorded:
-        """Append a batch, or keep it until the log takes it; never raises because of the log or the disk."""
+    def record(self, drafts: Sequence[Draft], complete: Complete | None = None) -> Recorded:
+        """Append a batch, or keep it until the log takes it; never raises because of the log or the disk.
+
+        Parameters
+        ----------
+        complete
+            What earlier batches that wait are made into before they are appended; None: they are appended as they are.
+        """
         with self._lock:
             begin = self._clock()
             try:
-                if self._must_wait(begin):
+                if not self._drained(begin, complete):
                     return self._keep(drafts, self._last_error or "earlier batches wait before it")
                 return Recorded(tuple(self._append(drafts)))
             except ConflictError as error:
-                return Recorded((), str(error))
+                return Recorded((), str(error), error)
             except (LedgerError, OSError) as error:
                 return self._keep(drafts, self._failed(error, begin))
 
-    def replay(self) -> Health:
+    def keep(self, drafts: Sequence[Draft], reason: str | None = None) -> Recorded:
+        """Let a batch wait that cannot be completed now."""
+        with self._lock:
+            return self._keep(drafts, reason or self._last_error or "the log cannot be read")
+
+    def drain(self, complete: Complete | None = None) -> bool:
+        """Append what waits, unless the log is left alone just now; whether nothing waits any more."""
+        with self._lock:
+            return self._drained(self._clock(), complete)
+
+    def replay(self, complete: Complete | None = None) -> Health:
         """Append what waits, now, oldest first, until the log refuses; return the health after it."""
         with self._lock:
-            self._replay(self._clock())
+            self._replay(self._clock(), complete)
             return self.health()
+
+    def waiting(self) -> Iterator[Draft]:
+        """Yield the drafts that wait, oldest first; files that cannot be read are passed over: replay tells of them."""
+        with self._lock:
+            for path in self.spool.waiting():
+                with suppress(OSError, CorruptLogError):
+                    yield from self.spool.read(path)
+            for drafts in self._in_memory:
+                yield from drafts
 
     def health(self) -> Health:
         """Return how the recording is doing."""
@@ -213,19 +247,20 @@ class SafeLog:
                 len(self.spool.damaged()),
                 self._conflicts,
                 self._last_error,
+                self._spool_error if self._in_memory else None,
             )
 
-    def _must_wait(self, now: float) -> bool:
-        """Whether a new batch has to queue: the log was just down, or older batches still wait."""
-        return now < self._quiet_until or not self._replay(now)
+    def _drained(self, now: float, complete: Complete | None) -> bool:
+        """Whether a new batch may be appended: the log was not just down, and no older batch waits any more."""
+        return now >= self._quiet_until and self._replay(now, complete)
 
-    def _replay(self, begin: float) -> bool:
+    def _replay(self, begin: float, complete: Complete | None) -> bool:
         """Append what waits; whether nothing waits any more."""
         try:
             for path in self.spool.waiting():
-                self._replay_file(path)
+                self._replay_file(path, complete)
             while self._in_memory:
-                self._append_quietly(self._in_memory[0])
+                self._append_quietly(self._in_memory[0], complete)
                 self._in_memory.popleft()
         except (LedgerError, OSError) as error:
             self._failed(error, begin)
@@ -233,7 +268,7 @@ class SafeLog:
         self._quiet_until = float("-inf")
         return True
 
-    def _replay_file(self, path: Path) -> None:
+    def _replay_file(self, path: Path, complete: Complete | None) -> None:
         try:
             drafts = self.spool.read(path)
         except FileNotFoundError:
@@ -242,12 +277,15 @@ class SafeLog:
             aside = self.spool.set_aside(path)
             _logger.error("a waiting batch is damaged and was set aside as %s: %s", aside, error)
             return
-        self._append_quietly(drafts)
+        self._append_quietly(drafts, complete)
         self.spool.done(path)
 
-    def _append_quietly(self, drafts: Sequence[Draft]) -> None:
+    def _append_quietly(self, drafts: Sequence[Draft], complete: Complete | None) -> None:
+        whole = drafts if complete is None else _completed(drafts, complete)
+        if not whole:
+            return
         with suppress(ConflictError):  # in quarantine, counted and in the logger; it must not hold up what comes after
-            self._append(drafts)
+            self._append(whole)
 
     def _append(self, drafts: Sequence[Draft]) -> list[Appended]:
         try:
@@ -268,21 +306,43 @@ class SafeLog:
     def _keep(self, drafts: Sequence[Draft], reason: str) -> Recorded:
         """Put a batch where it waits: on the disk, or in memory while the disk takes nothing either."""
         self._in_memory.append(list(drafts))
+        if self._put_away():
+            _logger.warning("%d entries wait in %s: %s", len(drafts), self.spool.folder, reason)
+        else:
+            self._shout(drafts, reason)
+        return Recorded((), reason)
+
+    def _put_away(self) -> bool:
+        """Move what is in memory to the disk; whether all of it is there now."""
         try:
             while self._in_memory:
                 self.spool.put(self._in_memory[0])
                 self._in_memory.popleft()
-            _logger.warning("%d entries wait in %s: %s", len(drafts), self.spool.folder, reason)
         except OSError as error:
-            _logger.critical(
-                "%d entries are in memory only, because the log failed (%s) and so did %s (%s): %s",
-                len(drafts),
-                reason,
-                self.spool.folder,
-                error,
-                _batch_text(drafts),
-            )
-        return Recorded((), reason)
+            self._spool_error = f"{type(error).__name__}: {error}"
+            return False
+        return True
+
+    def _shout(self, drafts: Sequence[Draft], reason: str) -> None:
+        """Say in full what only this process knows."""
+        _logger.critical(
+            "%d entries are in memory only, because the log failed (%s) and so did %s (%s): %s",
+            len(drafts),
+            reason,
+            self.spool.folder,
+            self._spool_error,
+            _batch_text(drafts),
+        )
+
+
+def _completed(drafts: Sequence[Draft], complete: Complete) -> Sequence[Draft]:
+    """Complete a batch; whatever is wrong with that, the batch goes on waiting."""
+    try:
+        return complete(drafts)
+    except (LedgerError, OSError):
+        raise
+    except Exception as error:  # nothing that waits may be lost for want of what would be written beside it
+        raise StoreError(f"a waiting batch cannot be completed: {type(error).__name__}: {error}") from error
 
 
 def _batch_text(drafts: Sequence[Draft]) -> str:

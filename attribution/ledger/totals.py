@@ -14,10 +14,10 @@ __all__ = ["group_totals", "page_sql", "where_sql"]
 
 _ORDERS = {"timestamp": ("ts", "seq"), "symbol": ("symbol", "ts", "seq"), "strategy_name": ("strategies", "ts", "seq")}
 _COLUMNS = {"strategy_name": "strategy"}
-_SHARE = "account_id, strategy, symbol, asset_type, side, "
+_SHARE = "account_id, strategy, symbol, asset_type, side, currency, "
 _OF_TOTALS = _SHARE + "count, quantity, value, fees, fees_unknown"
 _OF_PARTS = _SHARE + "1, quantity, value, coalesce(fees, '0'), fees IS NULL"
-_PLACES = {"account_id": 0, "strategy_name": 1, "symbol": 2, "asset_type": 3, "side": 4}
+_PLACES = {"account_id": 0, "strategy_name": 1, "symbol": 2, "asset_type": 3, "side": 4, "currency": 5}
 
 
 def where_sql(query: TradeLedgerQuery) -> tuple[str, str, list[Any]]:
@@ -42,28 +42,29 @@ def page_sql(query: TradeLedgerQuery) -> tuple[str, list[Any]]:
 
 
 def group_totals(connection: sqlite3.Connection, by: Sequence[str], query: TradeLedgerQuery) -> list[GroupTotal]:
-    """Totals of the shares that a query lets through, by group, in order of the groups."""
+    """Totals of the shares that a query lets through, by group and always by currency, in order of the groups."""
     names = check_groups(by)
-    places = [_PLACES[name] for name in names]
+    places = [*(_PLACES[name] for name in names), _PLACES["currency"]]
     groups: dict[tuple[str, ...], dict[str, Sums]] = {}
     for row in _rows(connection, query):
         key = tuple(row[place] for place in places)
         sides = groups.get(key)
         if sides is None:
             sides = groups[key] = {"BUY": Sums(), "SELL": Sums()}
-        sides[row[4]].add(row[5], Decimal(row[6]), Decimal(row[7]), Decimal(row[8]), row[9])
-    made = (_group_total(dict(zip(names, key, strict=True)), sides) for key, sides in sorted(groups.items()))
+        sides[row[4]].add(row[6], Decimal(row[7]), Decimal(row[8]), Decimal(row[9]), row[10])
+    made = (
+        _group_total(dict(zip(names, key[:-1], strict=True)), key[-1], sides) for key, sides in sorted(groups.items())
+    )
     return [total for total in made if total.count]
 
 
-def _group_total(group: dict[str, str], sides: dict[str, Sums]) -> GroupTotal:
+def _group_total(group: dict[str, str], currency: str, sides: dict[str, Sums]) -> GroupTotal:
     buys, sells = sides["BUY"], sides["SELL"]
     fees = Sums()
     for side in (buys, sells):
         fees.add(side.count, Decimal(0), Decimal(0), side.fees, side.fees_unknown)
-    return GroupTotal(
-        dict(group), fees.count, buys.quantity, sells.quantity, buys.value, sells.value, fees.fees, fees.fees_unknown
-    )
+    values = (buys.quantity, sells.quantity, buys.value, sells.value, fees.fees)
+    return GroupTotal(dict(group), currency, fees.count, *values, fees.fees_unknown)
 
 
 def _rows(connection: sqlite3.Connection, query: TradeLedgerQuery) -> Iterator[tuple[Any, ...]]:

@@ -6,7 +6,7 @@ was written with it, and of the corrections that came later.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -14,9 +14,10 @@ from types import MappingProxyType
 from typing import Any
 
 from attribution.ledger.canonical import decimal_text
+from attribution.ledger.errors import InvalidRecordError
 from attribution.ledger.money import exact
 
-__all__ = ["TradeLedger", "TradeLedgerEntry", "instant_at"]
+__all__ = ["TradeLedger", "TradeLedgerEntry", "instant_at", "require_one_currency"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NONE: Mapping[str, Decimal] = MappingProxyType({})
@@ -25,6 +26,20 @@ _NONE: Mapping[str, Decimal] = MappingProxyType({})
 def instant_at(ts: int) -> datetime:
     """Return nanoseconds since 1970-01-01 UTC as an aware instant; below a microsecond it is cut off."""
     return _EPOCH + timedelta(microseconds=ts // 1000)
+
+
+def require_one_currency(currencies: Iterable[str], advice: str) -> None:
+    """Refuse to add up amounts of several currencies.
+
+    Raises
+    ------
+    InvalidRecordError
+        There are several; it says how to ask for one.
+    """
+    several = sorted(set(currencies))
+    if len(several) > 1:
+        allowed = f"one of {', '.join(several)}; amounts of different currencies have no sum: {advice}"
+        raise InvalidRecordError("currency", None, allowed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +150,7 @@ class TradeLedgerEntry:
     def net_value(self) -> Decimal:
         """What the fill did to the cash: negative for a purchase. [currency]"""
         with exact():
-            value = -self.gross_value if self.direction == "BUY" else self.gross_value
+            value = self.gross_value.copy_negate() if self.direction == "BUY" else self.gross_value
             return value - (self.fees or 0)
 
     def to_dict(self) -> dict[str, Any]:
@@ -170,25 +185,50 @@ class TradeLedger:
 
     @property
     def total_buy_value(self) -> Decimal:
-        """Gross value of all purchases. [currency]"""
-        return self._value("BUY")
+        """Gross value of all purchases, which must be in one currency. [currency]"""
+        return self.value("BUY")
 
     @property
     def total_sell_value(self) -> Decimal:
-        """Gross value of all sales. [currency]"""
-        return self._value("SELL")
+        """Gross value of all sales, which must be in one currency. [currency]"""
+        return self.value("SELL")
 
-    def _value(self, direction: str) -> Decimal:
+    @property
+    def currencies(self) -> list[str]:
+        """The currencies of the fills."""
+        return sorted({one.currency for one in self.entries})
+
+    def value(self, direction: str, currency: str | None = None) -> Decimal:
+        """Gross value of all purchases (``"BUY"``) or sales (``"SELL"``) in a currency; None: in the only one there is.
+
+        Raises
+        ------
+        InvalidRecordError
+            There are several currencies.
+        """
+        if currency is None:
+            require_one_currency(self.currencies, f"ask value({direction!r}, currency=…)")
+        own = [one for one in self.entries if one.direction == direction and currency in (None, one.currency)]
         with exact():
-            return sum((one.gross_value for one in self.entries if one.direction == direction), Decimal(0))
+            return sum((one.gross_value for one in own), Decimal(0))
 
     def to_dict(self) -> dict[str, Any]:
-        """The ledger as JSON can hold it."""
+        """The ledger as JSON can hold it; where there are several currencies each has its own totals."""
+        totals: dict[str, Any] = {"total_buy_value": None, "total_sell_value": None}
+        if len(self.currencies) > 1:
+            totals["totals_by_currency"] = {one: self._totals(one) for one in self.currencies}
+        else:
+            totals |= self._totals(None)
         return {
             "ledger_id": self.ledger_id,
             "created_at": self.created_at.isoformat(),
             "total_entries": self.total_entries,
-            "total_buy_value": decimal_text(self.total_buy_value),
-            "total_sell_value": decimal_text(self.total_sell_value),
+            **totals,
             "entries": [one.to_dict() for one in self.entries],
+        }
+
+    def _totals(self, currency: str | None) -> dict[str, str]:
+        return {
+            "total_buy_value": decimal_text(self.value("BUY", currency)),
+            "total_sell_value": decimal_text(self.value("SELL", currency)),
         }

@@ -11,6 +11,7 @@ from hypothesis import settings
 
 from attribution.ledger.book import Book
 from attribution.ledger.entry import GENESIS, Entry
+from attribution.ledger.money import exact
 from attribution.ledger.records import Correction, Cross, Event, Fill, Record
 
 LAW = settings(deadline=None)
@@ -115,5 +116,6 @@ def assert_adds_up(book: Book, marks: Mapping[str, Decimal]) -> None:
         value = book.market_value(marks, symbol=symbol)
         assert unrealised is not None
         assert value is not None
-        earned = book.realised(symbol=symbol) + book.income(symbol=symbol) + unrealised
-        assert earned == book.cash(symbol=symbol) + value - book.contributed(symbol=symbol), symbol
+        with exact():
+            earned = book.realised(symbol=symbol) + book.income(symbol=symbol) + unrealised
+            assert earned == book.cash(symbol=symbol) + value - book.contributed(symbol=symbol), symbol

@@ -40,6 +40,12 @@ def test_first_in_first_out_within_a_strategy() -> None:
     ]
 
 
+def test_a_fill_that_is_told_late_opens_the_last_lot() -> None:
+    book = book_of(fill("b", 10, 120, "A", ts=5), fill("a", 10, 100, "A", ts=1), fill("c", -10, 130, "A", ts=9))
+    assert book.realised() == 100
+    assert [lot.key for lot in book.lots()] == ["/a/1"]
+
+
 def test_strategies_do_not_see_each_others_lots() -> None:
     book = book_of(fill("a", 10, 100, "A"), fill("b", 10, 120, "B"), fill("c", -10, 130, "B"))
     assert book.realised(strategy="A") == 0

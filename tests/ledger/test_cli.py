@@ -5,6 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
+import subprocess
+import sys
+from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
 
@@ -14,7 +18,7 @@ from typer.testing import CliRunner
 from attribution.app.explain import warm_up
 from attribution.app.ledger import app
 from attribution.model import Model
-from tests.ledger.ledger_tools import BrokenStore, service_in
+from tests.ledger.ledger_tools import BrokenStore, fill, service_in
 from tests.ledger.test_explain import CALL, DAYS, PUT, WEEKLY, Market, at, of, option_fill
 from tests.market_data import market_data
 
@@ -220,21 +224,31 @@ def test_wrong_questions_are_refused(example, words, told):
     assert told in result.stderr
 
 
-def test_a_log_that_is_down_keeps_the_fill_in_the_spool(run, tmp_path, monkeypatch):
+@pytest.fixture
+def broken(tmp_path, monkeypatch):
+    """Take the log away from the commands that write, while this is entered."""
     from attribution.app import ledger_door
+    from attribution.ledger.log import Log
+    from attribution.ledger.spool import SafeLog, Spool
 
-    folder = tmp_path / "ledger"
-    store = BrokenStore(folder)
+    store = BrokenStore(tmp_path / "ledger")
     store.is_down = True
 
-    def open_broken(settings):
-        from attribution.ledger.log import Log
-        from attribution.ledger.spool import SafeLog, Spool
-
+    def opened(settings):
         return SafeLog(Log(store), Spool(settings.spool_path))
 
-    with monkeypatch.context() as patch:
-        patch.setattr(ledger_door, "open_safe_log", open_broken)
+    @contextmanager
+    def enter():
+        with monkeypatch.context() as patch:
+            patch.setattr(ledger_door, "open_safe_log", opened)
+            yield patch
+
+    yield enter
+    store.close()
+
+
+def test_a_log_that_is_down_keeps_the_fill_in_the_spool(run, broken):
+    with broken():
         result = run("record", "AAPL", "buy", 10, 100, "--strategy", "A", *TIME)
     assert result.exit_code == 1
     assert "waiting" in result.stdout
@@ -242,6 +256,95 @@ def test_a_log_that_is_down_keeps_the_fill_in_the_spool(run, tmp_path, monkeypat
     assert run("verify").exit_code == 1
     assert run("record", "AAPL", "buy", 5, 100, "--strategy", "A", "--time", "2025-01-06 12:00").exit_code == 0
     assert [row["quantity"] for row in rows(run("positions", "--format", "csv"))] == ["15"]
+
+
+def test_a_log_that_cannot_be_opened_keeps_the_fill_too(run, tmp_path):
+    blocked = tmp_path / "ledger" / "ledger.sqlite3"
+    blocked.mkdir(parents=True)
+    result = run("record", "AAPL", "buy", 10, 100, "--strategy", "A", *TIME)
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert run("replay").exit_code == 1
+    blocked.rmdir()
+    replayed = run("replay")
+    assert (replayed.exit_code, replayed.stderr) == (0, "")
+    assert "1 of 1 batches appended" in replayed.stdout
+    assert len(rows(run("query", "--strategy", "A", "--format", "csv"))) == 1
+
+
+def test_a_fill_that_nothing_on_disk_took_is_not_said_to_wait(run, broken):
+    def full(*_):
+        raise OSError(30, "Read-only file system")
+
+    with broken() as patch:
+        patch.setattr("attribution.ledger.spool.create_whole", full)
+        result = run("record", "AAPL", "buy", 10, 100, "--strategy", "A", *TIME)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert "not recorded" in result.stderr
+    assert "Read-only file system" in result.stderr
+    assert run("positions").stdout.count("AAPL") == 0
+
+
+@pytest.fixture
+def read_only(tmp_path):
+    """A file system of its own in the ledger's place, and how to make it one that can only be read."""
+    folder = tmp_path / "ledger"
+    folder.mkdir()
+    mount = shutil.which("mount")
+    if mount is None or subprocess.run([mount, "-t", "tmpfs", "tmpfs", folder], capture_output=True).returncode != 0:
+        pytest.skip("a file system cannot be mounted here (it takes root)")
+    try:
+        yield lambda: subprocess.run([mount, "-o", "remount,ro", folder], check=True)
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts a tmpfs")
+def test_a_ledger_on_a_medium_that_can_only_be_read_is_read(read_only, example, tmp_path):
+    asked = (
+        ("positions", "--format", "csv"),
+        ("query", "--format", "csv"),
+        ("query", "--by", "symbol", "--format", "csv"),
+        ("pnl", "--price", "AAPL=110", "--format", "csv"),
+        ("verify",),
+        ("export", "local", tmp_path / "exported"),
+    )
+    before = [example(*words).stdout for words in asked]
+    read_only()
+    for words, told in zip(asked, before, strict=True):
+        result = example(*words)
+        assert result.exit_code == 0, result.stderr
+        assert words[0] == "export" or result.stdout == told
+    refused = example("record", "AAPL", "buy", 1, 100, "--strategy", "A", *TIME)
+    assert refused.exit_code == 2
+    assert "not recorded" in refused.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts a tmpfs")
+def test_a_ledger_whose_last_commits_cannot_be_read_there_is_refused(read_only, example, tmp_path):
+    with service_in(tmp_path / "ledger") as service:
+        service.append([fill(7, "SELL", 1, 110)])
+        for name in ("ledger.sqlite3", "ledger.sqlite3-wal"):
+            shutil.copy(tmp_path / "ledger" / name, tmp_path / name)
+    for name in ("ledger.sqlite3", "ledger.sqlite3-wal"):
+        shutil.copy(tmp_path / name, tmp_path / "ledger" / name)
+    read_only()
+    result = example("positions")
+    assert result.exit_code == 2
+    assert "its last commits are in ledger.sqlite3-wal" in result.stderr
+
+
+def test_replay_gives_owners_to_fills_that_have_none(run, tmp_path):
+    run("record", "AAPL", "buy", 60, 100, "--strategy", "A", *TIME)
+    with service_in(tmp_path / "ledger") as service:
+        service.log.append([fill(7, "SELL", 50, 110).draft()])
+    found = run("verify")
+    assert found.exit_code == 1
+    assert "1 fills are on record without their owners" in found.stderr
+    assert "no fills without their owners" in run("replay").stdout
+    assert run("verify").exit_code == 0
+    assert len(rows(run("query", "--strategy", "A", "--format", "csv"))) == 2
 
 
 # --- explain ------------------------------------------------------------------------------------------------------

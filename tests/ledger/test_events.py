@@ -9,6 +9,7 @@ import pytest
 
 from attribution.ledger.book import Book
 from attribution.ledger.errors import ConflictError, InvalidRecordError
+from attribution.ledger.fold import fold
 from attribution.ledger.records import HOUSE, Event
 from tests.ledger.book_tools import (
     ACCOUNT,
@@ -17,6 +18,7 @@ from tests.ledger.book_tools import (
     assert_adds_up,
     book_of,
     correction,
+    entries,
     event,
     fill,
     held,
@@ -231,6 +233,45 @@ def test_interest_and_account_fees_are_pnl_without_a_symbol() -> None:
     assert book.income() == book.cash() == D("-8.77")
     tagged = book_of(event("f", "adjust", None, amount=D("-10"), split=amounts(A=6, B=4)))
     assert tagged.income(strategy="A") == -6
+
+
+@pytest.mark.parametrize("action", ["dividend", "adjust"])
+def test_cash_that_is_split_in_amounts_keeps_their_signs(action: str) -> None:
+    """What a short pays for a dividend is no income of its strategy."""
+    opens = [fill("a", 10, 100, "A"), fill("b", -5, 100, "B")]
+    book = book_of(*opens, event("e", action, amount=D(5), split=amounts(A=10, B=-5)))
+    assert {p.strategy: p.income for p in book.positions()} == amounts(A=10, B=-5)
+    thirds = {"A": D("0.333333333333333333"), "B": D("0.666666666666666667")}
+    book.apply(event("f", action, amount=D(1), split=thirds))
+    assert book.income(strategy="A") == D("10.333333333333333333")
+    assert_adds_up(book, amounts(AAPL=99))
+
+
+@pytest.mark.parametrize("split", [amounts(A=10, B=20), amounts(A="0.6", B="0.4"), amounts(A=-10, B=20)])
+def test_cash_whose_split_does_not_add_up_is_refused(split: dict[str, Any]) -> None:
+    book = book_of(fill("a", 10, 100, "A"))
+    with pytest.raises(InvalidRecordError, match="amounts by strategy that add up to 100"):
+        book.apply(event("e", "adjust", None, amount=D(100), split=split))
+    assert book.cash() == -1000
+
+
+def test_a_split_in_shares_that_is_on_record_is_read_as_it_always_was() -> None:
+    shared = event("e", "adjust", None, amount=D(100), split=amounts(A=10, B=30))
+    book = fold(entries([shared]))
+    assert {p.strategy: p.income for p in book.positions(flat=True)} == amounts(A=25, B=75)
+    assert book.apply(shared) is False
+    assert book.notices == []
+
+
+def test_an_event_that_cannot_happen_is_noticed_and_moves_nothing() -> None:
+    told = [
+        fill("a", 10, 100, "A"),
+        event("e", "adjust", None, amount=D(5), split=amounts(A=0, B=0)),
+        fill("b", 5, 100, "A"),
+    ]
+    book = fold(entries(told))
+    assert (book.cash(), held(book), len(book.notices)) == (-1500, amounts(A=15), 1)
+    assert not [key for key in book.sheets if not key.symbol]
 
 
 def test_cash_paid_in_is_no_pnl() -> None:

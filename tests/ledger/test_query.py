@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise, product
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from attribution.ledger.database import QueryDatabase
 from attribution.ledger.errors import InvalidRecordError
 from attribution.ledger.log import Log
+from attribution.ledger.performance import TradePerformanceService
 from attribution.ledger.pyramid import day_of, day_start, periods_between
 from attribution.ledger.query import TradeLedgerQuery
 from attribution.ledger.records import AssetType, Correction, CorrectionAction
@@ -332,3 +334,160 @@ def test_a_correction_divides_as_the_book_does(tmp_path):
         held = {one.strategy: one for one in service.book.positions()}
         assert entry.strategy_quantities == {name: one.quantity for name, one in held.items()}
         assert entry.strategy_fees == {name: one.fees for name, one in held.items()}
+
+
+def test_a_correction_that_is_told_before_its_fill_waits_for_it(tmp_path):
+    one, two, three = (fill(n, "BUY", 10, 100, split={"A": Decimal(10)}) for n in (1, 2, 3))
+    with service_in(tmp_path, database=tmp_path / "query.sqlite3") as service:
+        service.append([correction(one, 1, "correct", price=Decimal(90)), correction(two, 1, "bust"), one])
+        service.database()
+        service.append([correction(three, 1, "correct", price=Decimal(80))])
+        service.database()
+        service.append([two, three])
+        assert [(found.fill_price, found.revision) for found in service.find(TradeLedgerQuery())] == [(90, 1), (80, 1)]
+        assert service.total_buy_value == -service.book.cash() == 1700
+        service.append([correction(two, 2, "correct", price=Decimal(70))])
+        assert service.total_buy_value == -service.book.cash() == 2400
+
+
+def test_what_the_book_does_not_take_breaks_no_answer(tmp_path):
+    bought = fill(1, "BUY", 10, 100, split={"A": Decimal(10)})
+    bare = fill(2, "BUY", 10, 100, fees=Decimal(1))
+    with service_in(tmp_path) as service:
+        service.append([bought])
+        service.database()
+        service.log.append([correction(bought, 1, "reassign", split={"B": Decimal(7)}).draft()])
+        (found,) = service.find(TradeLedgerQuery())
+        assert (found.strategy_quantities, found.revision) == ({"A": 10}, 0)
+        assert len(service.book.notices) == 1
+        service.log.append([bare.draft(), correction(bare, 1, "correct", price=Decimal(90)).draft()])
+        found = service.find(TradeLedgerQuery())[1]
+        assert (found.fill_price, found.strategy_quantities) == (90, {}), "nobody has said whose it is"
+        body = {**bare.to_body(), "order_id": "odd", "price": "cheap"}
+        service.log.append([replace(bare.draft(), key="/odd/1", body=body)])
+        assert len(service.find(TradeLedgerQuery())) == 2
+        assert service.book.cash() == -1901
+
+
+def test_a_fill_of_one_owner_is_found_before_its_allocation_is_written(tmp_path):
+    with service_in(tmp_path) as service:
+        service.log.append([fill(1, "BUY", 10, 100, weights={"A": Decimal(1)}, fees=Decimal(2)).draft()])
+        (total,) = service.totals(["strategy_name"])
+        assert (total.group, total.buy_value, total.fees) == ({"strategy_name": "A"}, 1000, 2)
+        service.replay()
+        assert service.totals(["strategy_name"]) == [total]
+
+
+facts = st.lists(
+    st.tuples(
+        st.sampled_from(["fill", "price", "size", "bust", "owner", "misfit"]), st.integers(1, 4), st.integers(1, 9)
+    ),
+    min_size=1,
+    max_size=20,
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(told=facts, chunk=st.integers(1, 5))
+def test_queries_and_the_book_tell_the_same_of_whatever_the_log_holds(told, chunk, tmp_path_factory):
+    """Corrections before and after their fills, fit and unfit, read in one go or piece by piece."""
+    revisions: dict[int, int] = defaultdict(int)
+    with service_in(tmp_path_factory.mktemp("ledger")) as service:
+        for place, (what, number, size) in enumerate(told):
+            own = fill(number, "BUY", 10 * number, 100, split={"A": Decimal(6 * number), "B": Decimal(4 * number)})
+            service.log.append([_drafted(own, what, revisions, number, Decimal(size))])
+            if place % chunk == 0:
+                service.database()
+        found, held = service.find(TradeLedgerQuery()), service.book.positions()
+        assert sum(one.net_value for one in found) == service.book.cash()
+        owned = [(name, q) for one in found for name, q in one.strategy_quantities.items()]
+        sums = {name: sum(q for other, q in owned if other == name) for name, _ in owned}
+        assert sums == {one.strategy: one.quantity for one in held}
+        assert {t.group["strategy_name"]: t.buy_quantity for t in service.totals(["strategy_name"])} == sums
+
+
+def _drafted(own: Any, what: str, revisions: dict[int, int], number: int, size: Decimal) -> Any:
+    if what == "fill":
+        return own.draft()
+    revisions[number] += 1
+    facts = {
+        "price": ("correct", {"price": size}),
+        "size": ("correct", {"quantity": size}),
+        "bust": ("bust", {}),
+        "owner": ("reassign", {"split": {"C": 10 * Decimal(number)}}),
+        "misfit": ("reassign", {"split": {"C": Decimal("0.5")}}),
+    }
+    action, changes = facts[what]
+    return correction(own, revisions[number], action, **changes).draft()
+
+
+# --- currencies -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def abroad(tmp_path):
+    """The same strategy in two currencies."""
+    with service_in(tmp_path) as service:
+        split = {"A": Decimal(10)}
+        service.append([fill(1, "BUY", 10, 100, split=split), fill(2, "BUY", 10, 50, split=split, currency="EUR")])
+        service.append([fill(3, "SELL", 5, 120, split={"A": Decimal(5)})])
+        yield service
+
+
+def test_amounts_of_different_currencies_are_never_added(abroad):
+    told = [(one.group["strategy_name"], one.currency, one.buy_value) for one in abroad.totals(["strategy_name"])]
+    assert told == [("A", "EUR", 500), ("A", "USD", 1000)]
+    assert [one.to_dict()["currency"] for one in abroad.totals(())] == ["EUR", "USD"]
+    (euros,) = abroad.totals((), TradeLedgerQuery(currency="EUR"))
+    assert euros.buy_value == 500
+    assert [one.currency for one in abroad.find(TradeLedgerQuery(currency="EUR"))] == ["EUR"]
+    assert [one.group for one in abroad.totals(["currency"])] == [{"currency": "EUR"}, {"currency": "USD"}]
+
+
+def test_one_number_over_several_currencies_is_refused(abroad):
+    ledger = abroad.get_ledger()
+    for ask in (
+        lambda: abroad.total_buy_value,
+        lambda: abroad.total_sell_value,
+        lambda: ledger.total_buy_value,
+        lambda: TradePerformanceService(abroad).get_all_performance(),
+    ):
+        with pytest.raises(InvalidRecordError, match=r"EUR, USD.*currency="):
+            ask()
+    assert (ledger.value("BUY", "EUR"), ledger.value("SELL", "EUR"), ledger.value("SELL", "USD")) == (500, 0, 600)
+    told = ledger.to_dict()
+    assert told["total_buy_value"] is None
+    assert told["totals_by_currency"]["EUR"] == {"total_buy_value": "500", "total_sell_value": "0"}
+    assert TradePerformanceService(abroad).verify_attribution_consistency()["total_entries"] == 3
+
+
+def test_performance_in_a_currency_counts_that_currency_alone(abroad):
+    row = TradePerformanceService(abroad, currency="EUR").get_all_performance({"AAPL": 60})[0]
+    counts = (row.open_quantity, row.total_buy_quantity, row.total_sell_quantity, row.open_lots_count)
+    assert (*counts, row.realized_trades, row.unrealized_pnl) == (10, 10, 0, 1, 0, 100)
+    assert len(TradePerformanceService(abroad, currency="USD").get_open_positions()) == 1
+
+
+# --- several processes ------------------------------------------------------------------------------------------
+
+
+def test_a_page_is_of_one_moment_while_another_process_busts_its_fills(tmp_path):
+    """The other's commit falls between the numbers of a page and its fills."""
+    with service_in(tmp_path) as service:
+        fills = [fill(number, "BUY", 1, 10, split={"A": Decimal(1)}) for number in range(9)]
+        service.append(fills)
+        reader, writer = (QueryDatabase(tmp_path / "query.sqlite3") for _ in range(2))
+        reader.sync(service.log)
+        read = reader._read
+
+        def late(numbers):
+            service.append([correction(one, 1, "bust") for one in fills[:5]])
+            writer.sync(service.log)
+            return read(numbers)
+
+        reader._read = late  # type: ignore[method-assign]
+        assert len(reader.find(TradeLedgerQuery())) == 9
+        reader._read = read  # type: ignore[method-assign]
+        assert len(reader.find(TradeLedgerQuery())) == 4
+        reader.close()
+        writer.close()

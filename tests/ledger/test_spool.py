@@ -257,6 +257,7 @@ class TestSafeLog:
         for number in range(2):
             assert not safe.record([draft(number)]).in_log
         assert safe.health().in_memory == 2
+        assert safe.health().spool_error == "OSError: [Errno 28] No space left on device"
         shout = [record for record in caplog.records if record.levelno == logging.CRITICAL]
         assert len(shout) == 2
         assert draft("1").key in shout[1].getMessage()
@@ -267,6 +268,26 @@ class TestSafeLog:
         log.trouble = None
         assert safe.replay().ok
         assert keys(log) == ["0", "1", "2"]
+
+    def test_what_is_in_memory_goes_to_the_disk_at_the_latest_when_it_is_closed(
+        self, safe: SafeLog, log: MoodyLog, spool: Spool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(drafts: Sequence[Draft]) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        log.trouble = StoreError("down")
+        with monkeypatch.context() as patch:
+            patch.setattr(spool, "put", full)
+            safe.record([draft("1")])
+        safe.close()
+        assert len(spool.waiting()) == 1
+        assert (safe.health().in_memory, safe.health().spool_error) == (0, None)
+
+    def test_closing_opens_nothing(self, spool: Spool) -> None:
+        def opened() -> Log:
+            raise StoreError("no server")
+
+        SafeLog(opened, spool).close()
 
     def test_a_log_that_cannot_be_opened_is_tried_again(self, log: MoodyLog, spool: Spool, clock: Clock) -> None:
         attempts = []

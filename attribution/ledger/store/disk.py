@@ -6,10 +6,15 @@ import os
 import uuid
 from pathlib import Path
 
-__all__ = ["TEMPORARY", "create_whole", "make_folder", "replace_whole", "sync_folder"]
+__all__ = ["TEMPORARY", "create_whole", "is_writable", "make_folder", "replace_whole", "sync_folder"]
 
 TEMPORARY = ".tmp"
 """How the names of files end that are still being written."""
+
+
+def is_writable(path: Path) -> bool:
+    """Whether a file, and other files beside it, can be written; False on a medium that can only be read."""
+    return os.access(path.parent, os.W_OK) and (not path.exists() or os.access(path, os.W_OK))
 
 
 def make_folder(folder: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from attribution.ledger.entry import Draft, Entry, Head, Kind, Row
 from attribution.ledger.errors import StoreError
 from attribution.ledger.store.base import Appended, Plan, plan_append, require_writable_schema
-from attribution.ledger.store.disk import sync_folder
+from attribution.ledger.store.disk import is_writable, sync_folder
 from attribution.ledger.store.group import GroupCommit, Request
 from attribution.ledger.store.link import Link, prepare_folder
 from attribution.ledger.store.table import Table, paged, set_write_ahead
@@ -39,7 +39,8 @@ class SqliteStore:
     path
         The file.
     create
-        Whether to make the file and its folder if they are not there; otherwise that is a ``StoreError``.
+        Whether to make the file and its folder if they are not there; otherwise that is a ``StoreError``, and a file
+        that cannot be written, on a medium that can only be read say, is opened for reading.
     busy_seconds
         How long to wait for the commits of others before ``StoreError``.
     """
@@ -94,6 +95,8 @@ class SqliteStore:
         is_new = not self.path.exists()
         if is_new and not self._create:
             raise StoreError(f"{self.path}: there is no log")
+        if not self._create and not is_writable(self.path):
+            return self._open_to_read()
         if is_new:
             prepare_folder(self.path.parent)
         connection = sqlite3.connect(
@@ -106,6 +109,33 @@ class SqliteStore:
             Table(connection).create()
             if is_new:
                 sync_folder(self.path.parent)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _open_to_read(self) -> sqlite3.Connection:
+        """Open a file that cannot be written: with its write-ahead log where others keep one, else as it stands."""
+        try:
+            return self._connect_to_read("mode=ro")
+        except sqlite3.OperationalError:
+            ahead = self.path.with_name(f"{self.path.name}-wal")
+            if ahead.exists() and ahead.stat().st_size:
+                reason = f"its last commits are in {ahead.name}, which cannot be read where nothing can be written"
+                raise StoreError(f"{self.path}: {reason}; copy both to where something can") from None
+            return self._connect_to_read("immutable=1")
+
+    def _connect_to_read(self, mode: str) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            f"{self.path.as_uri()}?{mode}",
+            uri=True,
+            timeout=self._busy_seconds,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        try:
+            Table(connection).create()
+            connection.execute("SELECT 1 FROM entries LIMIT 1")
         except BaseException:
             connection.close()
             raise
