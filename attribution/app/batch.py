@@ -190,7 +190,7 @@ def _prices(source: str, target: str) -> Any:
     try:
         from attribution.dataset.prices import read_prices
     except ImportError as exc:
-        raise InputError("attribution batch needs pyarrow: pip install 'attribution[dataset]'") from exc
+        raise InputError("attribution batch needs pyarrow: pip install 'options-attribution[dataset]'") from exc
     try:
         return read_prices(source, target)
     except DatasetError as exc:
@@ -240,7 +240,7 @@ def _workers_of(address: str | None) -> Iterator[Any]:
     try:
         distributed: Any = import_module("distributed")
     except ImportError as exc:
-        raise InputError("--dask needs Dask: pip install 'attribution[dask]'") from exc
+        raise InputError("--dask needs Dask: pip install 'options-attribution[dask]'") from exc
     try:
         client = distributed.Client(address, timeout=_PATIENCE, set_as_default=False)
     except (OSError, ValueError) as exc:

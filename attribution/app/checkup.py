@@ -114,7 +114,7 @@ def standings_table(found: Sequence[Standing]) -> Table:
     table.add_column("documentation", no_wrap=True)
     for one in found:
         lacking = [f"set {', '.join(one.missing)}"] if one.missing else []
-        lacking += [f"pip install 'attribution[{one.install}]'"] if one.install else []
+        lacking += [f"pip install 'options-attribution[{one.install}]'"] if one.install else []
         told = "; ".join([*lacking, one.detail] if one.detail else lacking)
         table.add_row(one.name, one.state, Text(told), one.page)  # Text: square brackets are no markup here
     table.add_row(f"{REPLAY}:FOLDER", "ready", "", f"docs/brokers/{REPLAY}.md")

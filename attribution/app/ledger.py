@@ -38,7 +38,7 @@ _Folder = Annotated[
         "--ledger",
         metavar="FOLDER",
         show_default=False,
-        help="Where the ledger is kept. [default: TRADE_LEDGER_BASE_PATH, else ./data/trade_ledger]",
+        help="Where the ledger is kept. \\[default: TRADE_LEDGER_BASE_PATH, else ./data/trade_ledger]",
     ),
 ]
 _Account = Annotated[str, typer.Option("--account", metavar="NAME", help="Whose account.")]
@@ -47,12 +47,12 @@ _Closing = Annotated[
     typer.Option("--closing", help="Whose position an untagged fill closes: pro_rata, fifo, weights or house."),
 ]
 _Form = Annotated[
-    Format | None, typer.Option("--format", help="[default: by --output's ending, else table]", show_default=False)
+    Format | None, typer.Option("--format", help="\\[default: by --output's ending, else table]", show_default=False)
 ]
 _Output = Annotated[Path | None, typer.Option(help="Write to this file, whole or not at all.")]
 _Exchange = Annotated[
     str | None,
-    typer.Option(help="The home of symbols that do not say it. [default: US for tickers]", show_default=False),
+    typer.Option(help="The home of symbols that do not say it. \\[default: US for tickers]", show_default=False),
 ]
 _Price = Annotated[
     list[str] | None,
@@ -75,19 +75,21 @@ def record(
             "--strategy",
             metavar="NAME[=WEIGHT]",
             show_default=False,
-            help="Whose it is; repeat with weights for several. Without one the fill is untagged.",
+            help="Whose it is; repeat with weights for several, a name alone counts 1. Without one it is untagged.",
         ),
     ] = None,
     at: Annotated[
-        str | None, typer.Option("--time", help="When it was filled, in the exchange's zone. [default: now]")
+        str | None, typer.Option("--time", help="When it was filled, in the exchange's zone. \\[default: now]")
     ] = None,
-    order_id: Annotated[str | None, typer.Option(help="The broker's. [default: made of the fill's own facts]")] = None,
-    fill_id: Annotated[str | None, typer.Option(help="The broker's. [default: cum:QUANTITY]")] = None,
+    order_id: Annotated[
+        str | None, typer.Option(help="The broker's. \\[default: made of the fill's own facts]")
+    ] = None,
+    fill_id: Annotated[str | None, typer.Option(help="The broker's. \\[default: cum:QUANTITY]")] = None,
     client_order_id: Annotated[str | None, typer.Option(help="Ours; it may name the strategy.")] = None,
-    fees: Annotated[str | None, typer.Option(help="In currency. [default: not known]")] = None,
+    fees: Annotated[str | None, typer.Option(help="In currency. \\[default: not known]")] = None,
     bid: Annotated[str | None, typer.Option(help="At the fill.")] = None,
     ask: Annotated[str | None, typer.Option(help="At the fill.")] = None,
-    multiplier: Annotated[str | None, typer.Option(help="[default: the contract's own]")] = None,
+    multiplier: Annotated[str | None, typer.Option(help="\\[default: the contract's own]")] = None,
     currency: Annotated[str, typer.Option(help="Of price and fees.")] = "USD",
     run: Annotated[str | None, typer.Option("--run", help="The run it belongs to (correlation id).")] = None,
     notes: Annotated[str | None, typer.Option(help="A remark.")] = None,
@@ -158,9 +160,9 @@ def replay(ledger: _Folder = None, account: _Account = "default", closing: _Clos
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", show_default=False, help="The broker's export.")],
     form: Annotated[
-        Source | None, typer.Option("--from", help="[default: by the file's ending and columns]", show_default=False)
+        Source | None, typer.Option("--from", help="\\[default: by the file's ending and columns]", show_default=False)
     ] = None,
-    strategy: Annotated[str | None, typer.Option(help="Whose the fills are. [default: untagged]")] = None,
+    strategy: Annotated[str | None, typer.Option(help="Whose the fills are. \\[default: untagged]")] = None,
     columns: Annotated[
         list[str] | None,
         typer.Option(
@@ -188,8 +190,10 @@ def query(
     symbol: Annotated[str | None, typer.Option()] = None,
     side: Annotated[str | None, typer.Option(help="buy or sell.")] = None,
     asset_type: Annotated[str | None, typer.Option(help="STOCK, OPTION, FUTURE, …")] = None,
-    account: Annotated[str | None, typer.Option("--account", help="[default: all]")] = None,
-    currency: Annotated[str | None, typer.Option(help="Of price and fees. [default: all]", show_default=False)] = None,
+    account: Annotated[str | None, typer.Option("--account", help="\\[default: all]")] = None,
+    currency: Annotated[
+        str | None, typer.Option(help="Of price and fees. \\[default: all]", show_default=False)
+    ] = None,
     start: Annotated[str | None, typer.Option("--start", help="First day or instant, UTC.")] = None,
     end: Annotated[str | None, typer.Option("--end", help="Last day or instant, UTC.")] = None,
     limit: Annotated[int | None, typer.Option(min=1)] = None,
@@ -249,7 +253,7 @@ def positions(
     output: _Output = None,
     closing: _Closing = "pro_rata",
     ledger: _Folder = None,
-    account: Annotated[str | None, typer.Option("--account", help="[default: all]")] = None,
+    account: Annotated[str | None, typer.Option("--account", help="\\[default: all]")] = None,
 ) -> None:
     """What each strategy holds, and what it cost."""
     with open_service(ledger, account or "default", closing=closing) as service:
@@ -283,7 +287,7 @@ def pnl(
     output: _Output = None,
     closing: _Closing = "pro_rata",
     ledger: _Folder = None,
-    account: Annotated[str | None, typer.Option("--account", help="[default: all]")] = None,
+    account: Annotated[str | None, typer.Option("--account", help="\\[default: all]")] = None,
 ) -> None:
     """What each strategy made: realised, and unrealised at the prices given."""
     with open_service(ledger, account or "default", closing=closing) as service:
@@ -357,7 +361,7 @@ def export(
     ],
     to: Annotated[Path, typer.Argument(metavar="FOLDER", show_default=False)],
     ledger: _Folder = None,
-    account: Annotated[str | None, typer.Option("--account", help="[default: all]")] = None,
+    account: Annotated[str | None, typer.Option("--account", help="\\[default: all]")] = None,
 ) -> None:
     """Write the documented files, made of the log anew; the same ledger gives the same files."""
     with open_service(ledger, account or "default") as service:
@@ -368,7 +372,7 @@ def export(
             try:
                 written = [str(path) for path in write_parquet(fills, to)]
             except ImportError as error:
-                raise InputError("parquet needs pyarrow: pip install 'attribution[history]'") from error
+                raise InputError("parquet needs pyarrow: pip install 'options-attribution[history]'") from error
         else:
             from attribution.ledger.exports import Layout, documented_files, write_files
             from attribution.ledger.store.folder import FolderObjects

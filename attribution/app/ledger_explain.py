@@ -64,15 +64,17 @@ def explain(
     ] = None,
     by: Annotated[
         list[str] | None,
-        typer.Option("--by", metavar="|".join(KEYS), show_default=False, help="Rows. [default: strategy] Repeat."),
+        typer.Option("--by", metavar="|".join(KEYS), show_default=False, help="Rows. \\[default: strategy] Repeat."),
     ] = None,
-    form: Annotated[Format | None, typer.Option("--format", help="[default: by --output's ending, else table]")] = None,
+    form: Annotated[
+        Format | None, typer.Option("--format", help="\\[default: by --output's ending, else table]")
+    ] = None,
     output: Annotated[Path | None, typer.Option(help="Write to this file, whole or not at all.")] = None,
     method: Annotated[str, typer.Option(help="waterfall, shapley, path, one_at_a_time or taylor.")] = "waterfall",
     clock: Annotated[str, typer.Option(help="sessions (252 a year) or calendar (365 days).")] = "sessions",
     rate: Annotated[float, typer.Option(help="Interest, continuously compounded, per year.")] = 0.0,
     ledger: Annotated[Path | None, typer.Option("--ledger", metavar="FOLDER", show_default=False)] = None,
-    account: Annotated[str | None, typer.Option("--account", help="[default: all]")] = None,
+    account: Annotated[str | None, typer.Option("--account", help="\\[default: all]")] = None,
     closing: Annotated[str, typer.Option("--closing", help="For fills without an allocation.")] = "pro_rata",
     exchange: Annotated[str | None, typer.Option(help="The home of symbols that do not say it.")] = None,
 ) -> None:

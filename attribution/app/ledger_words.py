@@ -51,13 +51,16 @@ def moment_of(name: str, text: str | None) -> date | datetime | None:
 
 
 def weights_of(words: Sequence[str]) -> dict[str, Decimal] | None:
-    """``NAME`` or ``NAME=WEIGHT`` as weights by strategy; None where there are none."""
+    """``NAME`` (of weight 1) or ``NAME=WEIGHT`` as weights by strategy; None where there are none."""
     weights: dict[str, Decimal] = {}
     for word in words:
         name, mark, weight = word.partition("=")
         if not name.strip():
             raise InputError(f"--strategy {word!r}: expected NAME or NAME=WEIGHT")
-        weights[name.strip()] = amount_of(f"--strategy {name}", weight) if mark else Decimal(1)
+        share = amount_of(f"--strategy {name}", weight) if mark else Decimal(1)
+        if share <= 0:
+            raise InputError(f"--strategy {word!r}: a weight must be more than 0")
+        weights[name.strip()] = share
     return weights or None
 
 

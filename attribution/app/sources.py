@@ -107,7 +107,7 @@ def _with_history(members: list[Any], folder: Path) -> list[Any]:
     try:
         history = HistoryFolder(folder)
     except ImportError as exc:
-        raise InputError("--history needs pyarrow: pip install 'attribution[history]'") from exc
+        raise InputError("--history needs pyarrow: pip install 'options-attribution[history]'") from exc
     if any(isinstance(member, Broker) for member in members):
         return [HistoryBroker(member, history) if isinstance(member, Broker) else member for member in members]
     if not folder.is_dir():

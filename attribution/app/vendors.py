@@ -182,4 +182,4 @@ def _not_installed(option: str, package: str, extra: str, cause: ImportError | N
     lacking = getattr(cause, "name", None) or package
     if cause is not None and lacking.partition(".")[0] != package:
         return InputError(f"{option}: {cause}")
-    return InputError(f"{option} needs {package}: pip install 'attribution[{extra}]'")
+    return InputError(f"{option} needs {package}: pip install 'options-attribution[{extra}]'")

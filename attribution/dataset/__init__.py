@@ -75,7 +75,7 @@ def attribute_dataset(
         An argument is not what it may be.
     """
     if find_spec("pyarrow") is None:
-        raise ImportError("attribute_dataset needs pyarrow: pip install 'attribution[dataset]'")
+        raise ImportError("attribute_dataset needs pyarrow: pip install 'options-attribution[dataset]'")
     from attribution.dataset.columns import Choice
     from attribution.dataset.door import CHUNK_ROWS, Request, explain_dataset
     from attribution.dataset.engine import described, frame_function

@@ -39,7 +39,7 @@ def connect(url: str, protocol: Protocol_) -> Pipelined:
         from redis.backoff import ExponentialBackoff
         from redis.retry import Retry
     except ImportError as exc:
-        raise BrokerError("RedisLegs of a URL needs redis: pip install 'attribution[redis]'") from exc
+        raise BrokerError("RedisLegs of a URL needs redis: pip install 'options-attribution[redis]'") from exc
     try:
         client: Pipelined = redis.Redis.from_url(
             url.replace("valkey://", "redis://", 1).replace("valkeys://", "rediss://", 1),

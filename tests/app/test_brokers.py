@@ -160,7 +160,7 @@ def test_an_adapter_that_is_not_installed_is_told(run, server, monkeypatch):
     monkeypatch.setattr("attribution.app.vendors.is_installed", lambda package: False)
     result = run("brokers")
     assert result.exit_code == 0
-    assert "not installed   pip install 'attribution[brokers]'" in state_of(result, "openalgo")
+    assert "not installed   pip install 'options-attribution[brokers]'" in state_of(result, "openalgo")
 
 
 # -- the list of vendors and the adapters agree ------------------------------------------------------------------------

@@ -300,7 +300,7 @@ def test_a_missing_extra_is_named(process, environment, trades, package, words, 
     environment["PYTHONPATH"] = f"{tmp_path / 'none'}:{environment['PYTHONPATH']}"
     result = process("explain", trades, *words, cwd=tmp_path)
     assert result.returncode == 2
-    assert f"{package}: pip install 'attribution[{extra}]'" in result.stderr
+    assert f"{package}: pip install 'options-attribution[{extra}]'" in result.stderr
     assert "Traceback" not in result.stderr
 
 

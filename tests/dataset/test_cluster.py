@@ -14,7 +14,7 @@ from attribution import calculate_attribution_for_trades as attribute_frame
 from attribution.dataset import Progress, attribute_dataset
 from tests.dataset.conftest import ALL, outputs, results, same
 
-distributed = pytest.importorskip("distributed", reason="pip install 'attribution[dask]'")
+distributed = pytest.importorskip("distributed", reason="pip install 'options-attribution[dask]'")
 
 
 @pytest.fixture(scope="module")

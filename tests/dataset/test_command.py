@@ -216,7 +216,7 @@ def test_wrong_usage_is_refused(run: Run, source: Path, target: Path, words: lis
 def test_a_scheduler_that_does_not_answer(
     run: Run, source: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("distributed", reason="pip install 'attribution[dask]'")
+    pytest.importorskip("distributed", reason="pip install 'options-attribution[dask]'")
     monkeypatch.setattr("attribution.app.batch._PATIENCE", 0.5)
     result = run(source, target, "--dask", "tcp://127.0.0.1:1")
     assert result.exit_code == 2

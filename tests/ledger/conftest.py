@@ -49,7 +49,7 @@ def moto_server() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def s3_endpoint() -> Iterator[str]:
     """The address of an S3 server that honours ``If-None-Match: *``."""
-    pytest.importorskip("boto3", reason="boto3 is not installed: pip install 'attribution[s3]'")
+    pytest.importorskip("boto3", reason="boto3 is not installed: pip install 'options-attribution[s3]'")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")

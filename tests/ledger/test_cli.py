@@ -193,6 +193,8 @@ def test_an_import_lists_what_it_cannot_record(run, tmp_path):
         (("record", "AAPL", "buy", "many", "2"), "QUANTITY 'many'"),
         (("record", "AAPL", "buy", "1", "2", "--time", "noon"), "--time"),
         (("record", "AAPL", "buy", "1", "2", "--strategy", "=1"), "--strategy"),
+        (("record", "AAPL", "buy", "1", "2", "--strategy", "A=-1"), "--strategy 'A=-1': a weight must be more than 0"),
+        (("record", "AAPL", "buy", "1", "2", "--strategy", "A=0"), "--strategy 'A=0': a weight must be more than 0"),
         (("record", "AAPL", "buy", "1", "2", "--closing", "lifo"), "pro_rata"),
         (("import", "nowhere.csv"), "nowhere.csv: cannot be read"),
         (("query",), "there is no log"),

@@ -508,7 +508,7 @@ except ImportError as exc:
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "history on disk needs pyarrow: pip install 'attribution[history]'\n"
+    assert done.stdout == "history on disk needs pyarrow: pip install 'options-attribution[history]'\n"
 
 
 def test_reading_and_writing_import_no_data_frames(tmp_path: Path) -> None:

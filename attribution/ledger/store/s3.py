@@ -156,7 +156,7 @@ def new_client(endpoint_url: str | None = None, region_name: str | None = None, 
         import boto3
         from botocore.config import Config
     except ImportError as error:
-        raise StoreError("a log in S3 needs boto3: pip install 'attribution[s3]'") from error
+        raise StoreError("a log in S3 needs boto3: pip install 'options-attribution[s3]'") from error
     config = Config(
         connect_timeout=timeout_seconds,
         read_timeout=timeout_seconds,

@@ -60,7 +60,7 @@ def arrow() -> tuple[Any, Any]:
     try:
         return import_module("pyarrow"), import_module("pyarrow.parquet")
     except ImportError as exc:
-        raise ImportError(f"history on disk needs pyarrow: pip install 'attribution[{EXTRA}]'") from exc
+        raise ImportError(f"history on disk needs pyarrow: pip install 'options-attribution[{EXTRA}]'") from exc
 
 
 def bars_to_bytes(bars: Bars, facts: Mapping[str, str]) -> bytes:
