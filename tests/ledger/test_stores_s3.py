@@ -163,5 +163,5 @@ class TestTheLog:
 
 def test_without_boto3_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "boto3", None)
-    with pytest.raises(StoreError, match=r"pip install 'attribution\[s3\]'"):
+    with pytest.raises(StoreError, match=r"pip install 'options-attribution\[s3\]'"):
         ObjectStore(S3Objects("bucket"), "acc")
