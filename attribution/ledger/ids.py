@@ -35,6 +35,7 @@ __all__ = [
     "IdForm",
     "IssuedId",
     "OrderId",
+    "cumulative_of",
     "derived_fill_id",
     "encode_order_id",
     "intents_of",
@@ -230,9 +231,17 @@ def plan_id_of(inputs: Mapping[str, Any]) -> str:
     return digest({"plan": inputs})[:32]
 
 
-def derived_fill_id(cumulative_quantity: Decimal) -> str:
-    """Return the id of a fill whose broker gives none: the order's cumulative quantity after it."""
-    return DERIVED + decimal_text(cumulative_quantity)
+def derived_fill_id(cumulative_quantity: Decimal, leg: str = "") -> str:
+    """Return the id of a fill whose broker gives none: the order's cumulative quantity after it.
+
+    ``leg`` is the symbol, where an order has several and each is filled by quantities of its own.
+    """
+    return DERIVED + decimal_text(cumulative_quantity) + (f":{leg}" if leg else "")
+
+
+def cumulative_of(fill_id: str) -> Decimal:
+    """Return the cumulative quantity that a derived id was made of."""
+    return Decimal(fill_id.removeprefix(DERIVED).partition(":")[0])
 
 
 # --- sending once -----------------------------------------------------------------------------------------------

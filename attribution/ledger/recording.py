@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Context, Decimal
@@ -101,7 +101,7 @@ class FillMaker:
         if execution.fill_id is not None:
             return _named_slice(execution, execution.fill_id, told)
         cumulative = execution.cumulative or execution.quantity
-        fill_id = derived_fill_id(cumulative)
+        fill_id = derived_fill_id(cumulative, self._leg(execution, symbol, told, teller))
         known = list(takewhile(lambda one: one != fill_id, told))
         below = [told[one] for one in known]
         with exact():
@@ -112,6 +112,14 @@ class FillMaker:
         if rest is not None and rest[1] < 0:
             raise InvalidRecordError("price", execution.price, f"an average that the {before} filled before allow")
         return None if rest is None else (fill_id, *rest)
+
+    def _leg(self, execution: Execution, symbol: str, told: Mapping[str, Slice], teller: Teller) -> str:
+        """The symbol, where the order says that it has several legs, or is on record with another one; else nothing."""
+        called = _leg_told(told)
+        if called is not None:
+            return called
+        several = "leg_group" in execution.texts or teller.has_other_legs(self._account_id, execution.order_id, symbol)
+        return symbol if several else ""
 
     def _weights_of(
         self, execution: Execution, contract: Contract, plan: object | None, teller: Teller
@@ -133,7 +141,8 @@ def rest_of_order(fill: Fill, told: Mapping[str, Slice]) -> Fill | None:
     ``told`` is what the log has of the order. None: the fill adds nothing.
     """
     below = [one for name, one in told.items() if name != fill.fill_id]
-    if not below or fill.split is not None or fill.fill_id != derived_fill_id(fill.quantity):
+    own_ids = derived_fill_id(fill.quantity), derived_fill_id(fill.quantity, fill.symbol)
+    if not below or fill.split is not None or fill.fill_id not in own_ids:
         return fill
     rest = _rest(fill.quantity, fill.price, below)
     if rest is None:
@@ -176,7 +185,15 @@ def _named_slice(execution: Execution, fill_id: str, told: Mapping[str, Slice]) 
         rest = execution.cumulative - recorded
         if rest <= 0:
             return None
-        return own if rest >= execution.quantity else (derived_fill_id(execution.cumulative), rest, execution.price)
+        leg = _leg_told(told) or ""
+        return (
+            own if rest >= execution.quantity else (derived_fill_id(execution.cumulative, leg), rest, execution.price)
+        )
+
+
+def _leg_told(told: Iterable[str]) -> str | None:
+    """The leg in the derived ids of an order's fills, "" where they name none; None where no id was derived."""
+    return next((name.removeprefix(DERIVED).partition(":")[2] for name in told if name.startswith(DERIVED)), None)
 
 
 def _asset_type(execution: Execution, contract: Contract) -> AssetType:

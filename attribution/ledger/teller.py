@@ -49,6 +49,7 @@ class Teller:
         """The orders about to be sent, by client order id."""
         self._orphans: dict[_Place, Entry] = {}
         self._slices: dict[tuple[str, str, str], dict[str, Slice]] = {}
+        self._legs: dict[tuple[str, str], set[str]] = {}
         self._heard: dict[_Place, Fill] = {}
         self._ahead: dict[_Place, Allocation] = {}
         self._expected: dict[_Place, Allocation] = {}
@@ -143,7 +144,7 @@ class Teller:
     def _read_anew(self, log: EntrySource) -> None:
         """Tell the book the log from its start, and nothing that waits for it."""
         self.book.forget()
-        for memory in (self._orphans, self._slices, self._ahead, self._expected, self.intents):
+        for memory in (self._orphans, self._slices, self._legs, self._ahead, self._expected, self.intents):
             memory.clear()
         self._is_astray = self.is_current = False
         try:
@@ -165,6 +166,10 @@ class Teller:
         """What is on record of an order, by fill id, in the order of telling."""
         return self._slices.get((account_id, order_id, symbol), {})
 
+    def has_other_legs(self, account_id: str, order_id: str, symbol: str) -> bool:
+        """Whether fills of an order in another symbol than this are on record or wait."""
+        return bool(self._legs.get((account_id, order_id), set()) - {symbol})
+
     def slices_of_log(self, fill: Fill) -> Mapping[str, Slice]:
         """What the log has of the fill's order, by fill id: without what waits."""
         order = (fill.account_id, fill.order_id, fill.symbol)
@@ -173,6 +178,7 @@ class Teller:
 
     def _count(self, account_id: str, order_id: str, symbol: str, fill_id: str, told: Slice) -> None:
         self._slices.setdefault((account_id, order_id, symbol), {})[fill_id] = told
+        self._legs.setdefault((account_id, order_id), set()).add(symbol)
 
     # --- telling -----------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ import pytest
 
 from attribution.ledger.entry import Kind
 from attribution.ledger.errors import ConflictError
+from attribution.ledger.query import TradeLedgerQuery
 from attribution.ledger.records import Intent, Side
 from attribution.ledger.service import TradeLedgerService
 from attribution.ledger.settings import Backend, LedgerSettings
@@ -460,3 +461,38 @@ def _refuse(_drafts):
     from attribution.ledger.errors import StoreError
 
     raise StoreError("the disk is full")
+
+
+# --- orders of several legs
+
+
+LEGS = ("SPXW230113P03965000", "SPXW230113C03965000")
+
+
+@pytest.mark.parametrize("group", [None, "straddle-1"])
+def test_the_legs_of_one_order_are_told_apart_without_ids_of_the_brokers(tmp_path, group):
+    """Each leg is filled by quantities of its own, told again and again, with more of it and after a restart."""
+    facts = {} if group is None else {"leg_group": group}
+    reports = [(LEGS[0], 1), (LEGS[1], 1), (LEGS[0], 2), (LEGS[1], 2)]
+    for _ in range(2):
+        with service_in(tmp_path) as service:
+            for symbol, filled in (*reports, *reports):
+                service.record_filled_order(order(1, "BUY", filled, 5, "A", symbol=symbol, **facts), "run-1")
+            assert service.health().ok
+            assert [held.quantity for held in service.book.positions("A")] == [2, 2]
+    with service_in(tmp_path) as service:
+        ids = {(fill.symbol, fill.fill_id) for fill in service.find(TradeLedgerQuery())}
+    first = "" if group is None else f":{LEGS[0]}"
+    assert ids == {(LEGS[0], f"cum:{n}{first}") for n in (1, 2)} | {(LEGS[1], f"cum:{n}:{LEGS[1]}") for n in (1, 2)}
+
+
+def test_the_legs_of_one_order_wait_side_by_side(tmp_path):
+    """While the log is down the fills that wait are known to the process that told them."""
+    service, store = breakable(tmp_path)
+    store.is_down = True
+    for symbol in LEGS:
+        service.record_filled_order(order(1, "BUY", 2, 5, "A", symbol=symbol), "run-1")
+    store.is_down = False
+    assert service.replay().ok
+    assert [held.quantity for held in service.book.positions("A")] == [2, 2]
+    service.close()

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from attribution.ledger.book import Book
 from attribution.ledger.canonical import decimal_text
 from attribution.ledger.facts import POINT_PLACES, trade_of_fill
+from attribution.ledger.ids import DERIVED, cumulative_of
 from attribution.ledger.importers.statement import Statement
 from attribution.ledger.money import MONEY_PLACES, QUANTITY_PLACES, from_units, to_units
 from attribution.ledger.records import Fill
@@ -24,7 +25,7 @@ from attribution.ledger.sheet import Trade
 
 __all__ = ["KnownFills", "cash_of_trade"]
 
-_CUMULATIVE = "cum:"
+_CUMULATIVE = DERIVED
 _COUNTED = ":cum:"
 _CONTENT = re.compile(r"[0-9a-f]{16}:\d+")
 _HALF_CENT = 5 * 10 ** (POINT_PLACES - 3)
@@ -233,7 +234,7 @@ def _kind(own_id: str) -> str:
 
 
 def _cumulative(own_id: str) -> int:
-    return to_units(Decimal(own_id.removeprefix(_CUMULATIVE)), QUANTITY_PLACES, "fill_id")
+    return to_units(cumulative_of(own_id), QUANTITY_PLACES, "fill_id")
 
 
 def _spans(told: Mapping[str, Trade], *, by_slices: bool) -> list[tuple[int, int]]:
