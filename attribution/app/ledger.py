@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from attribution.app.ledger_correct import CORRECT_EPILOG, correct
 from attribution.app.ledger_door import EXIT_SOME, open_service
 from attribution.app.ledger_explain import explain
 from attribution.app.ledger_import import Source, source_of, statement_of, tell_import
@@ -30,6 +31,7 @@ app = typer.Typer(
     help="Record fills, and tell whose P&L it was: lots, positions and P&L per strategy, exact to the last unit.",
 )
 
+app.command(epilog=CORRECT_EPILOG)(correct)
 app.command(epilog="Exit codes: 0 everything is explained · 1 something is not, and is told · 2 wrong usage.")(explain)
 
 _Folder = Annotated[

@@ -407,3 +407,45 @@ def test_explain_says_what_is_missing(options, tmp_path):
     assert result.exit_code == 1
     assert "unknown" in result.stdout
     assert f"no mark of {CALL}" in result.stderr
+
+
+def test_a_fill_is_corrected_reassigned_and_busted(run):
+    for words in (
+        ("AAPL", "buy", 60, 100, "--strategy", "A", *TIME),
+        ("AAPL", "buy", 40, 100, "--strategy", "B", *TIME),
+    ):
+        assert run("record", *words).exit_code == 0
+    told = run("correct", 1, "--price", 90, "--reason", "typo")
+    assert (told.exit_code, told.stdout.split()[1:4]) == (0, ["correct", "of", "#1"])
+    assert run("correct", 1, "--price", 90, "--reason", "typo").stdout == "#1 is so corrected already (revision 1)\n"
+    assert run("correct", 3, "--strategy", "A").exit_code == 0
+    (held,) = rows(run("positions", "--format", "csv"))
+    assert (held["strategy"], held["quantity"], held["cost"]) == ("A", "100", "9400")
+    assert run("correct", 3, "--strategy", "A=10", "--strategy", "B=30").exit_code == 0
+    assert {row["strategy"]: row["quantity"] for row in rows(run("positions", "--format", "csv"))} == {
+        "A": "70",
+        "B": "30",
+    }
+    assert run("correct", 3, "--bust").exit_code == 0
+    (held,) = rows(run("positions", "--format", "csv"))
+    assert (held["strategy"], held["quantity"]) == ("A", "60")
+    assert run("verify").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ((2, "--bust"), "NUMBER 2: must be a fill's"),
+        ((99, "--bust"), "#99 is nothing"),
+        ((1,), "nothing to correct"),
+        ((1, "--bust", "--price", 3), "a fill that never happened has no other price"),
+        ((1, "--strategy", "A=1"), "quantities that add up to 60"),
+        ((1, "--side", "sel"), "one of BUY, SELL"),
+        ((1, "--quantity", 0), "quantity"),
+    ],
+)
+def test_a_correction_that_cannot_be_is_refused(run, words, told):
+    assert run("record", "AAPL", "buy", 60, 100, "--strategy", "A", *TIME).exit_code == 0
+    result = run("correct", *words)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert told in result.stderr
