@@ -14,7 +14,7 @@ from attribution.app.ledger_door import EXIT_SOME, open_service
 from attribution.app.ledger_explain import explain
 from attribution.app.ledger_import import Source, source_of, statement_of, tell_import
 from attribution.app.ledger_tables import currency_shown, fill_row, number, render_rows
-from attribution.app.ledger_words import amount_of, instant_of, moment_of, pairs_of, sum_of, weights_of
+from attribution.app.ledger_words import amount_of, currency_code, instant_of, moment_of, pairs_of, sum_of, weights_of
 from attribution.app.output import Format, complain, emit, format_of, message
 from attribution.app.sheet import InputError
 from attribution.ledger.canonical import digest
@@ -117,7 +117,7 @@ def record(
             "bid_at_fill": None if bid is None else amount_of("--bid", bid),
             "ask_at_fill": None if ask is None else amount_of("--ask", ask),
             "multiplier": None if multiplier is None else amount_of("--multiplier", multiplier),
-            "currency": currency,
+            "currency": currency_code(currency),
             "strategy_weights": weights_of(strategy or []),
             "notes": notes,
         }

@@ -12,7 +12,7 @@ from attribution.errors import CalendarError
 from attribution.ledger.contracts import contract_of
 from attribution.ledger.money import exact
 
-__all__ = ["amount_of", "instant_of", "moment_of", "pairs_of", "sum_of", "weights_of"]
+__all__ = ["amount_of", "currency_code", "instant_of", "moment_of", "pairs_of", "sum_of", "weights_of"]
 
 
 def amount_of(name: str, text: str) -> Decimal:
@@ -30,6 +30,8 @@ def instant_of(text: str | None, symbol: str, exchange: str | None) -> datetime:
     """An instant; without a zone it is in that of the symbol's exchange."""
     if text is None:
         return datetime.now(UTC)
+    if len(text.strip()) <= len("2025-01-06"):
+        raise InputError(f"--time {text!r}: needs a time of day, such as '2025-01-06 10:00'")
     home = contract_of(symbol, exchange).exchange
     try:
         if home is not None:
@@ -38,6 +40,14 @@ def instant_of(text: str | None, symbol: str, exchange: str | None) -> datetime:
     except (ValueError, CalendarError) as error:
         raise InputError(f"--time {text!r}: {error}") from error
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+
+
+def currency_code(text: str) -> str:
+    """A currency's code; InputError for anything else."""
+    code = text.strip().upper()
+    if not (len(code) == 3 and code.isascii() and code.isalpha()):
+        raise InputError(f"--currency {text!r}: must be a code of three letters, such as USD or INR")
+    return code
 
 
 def moment_of(name: str, text: str | None) -> date | datetime | None:

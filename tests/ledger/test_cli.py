@@ -194,6 +194,8 @@ def test_an_import_lists_what_it_cannot_record(run, tmp_path):
         (("record", "AAPL", "buy", "1", "2", "--time", "noon"), "--time"),
         (("record", "AAPL", "buy", "1", "2", "--strategy", "=1"), "--strategy"),
         (("record", "AAPL", "buy", "1", "2", "--strategy", "A=-1"), "--strategy 'A=-1': a weight must be more than 0"),
+        (("record", "AAPL", "buy", "1", "2", "--time", "2025-01-06"), "needs a time of day"),
+        (("record", "AAPL", "buy", "1", "2", "--currency", "rupees"), "--currency 'rupees': must be a code of three"),
         (("record", "AAPL", "buy", "1", "2", "--strategy", "A=0"), "--strategy 'A=0': a weight must be more than 0"),
         (("record", "AAPL", "buy", "1", "2", "--closing", "lifo"), "pro_rata"),
         (("import", "nowhere.csv"), "nowhere.csv: cannot be read"),
