@@ -75,7 +75,7 @@ class FallbackBroker:
         return all(getattr(member, "asks_in_bulk", False) for member in self._members)
 
     @property
-    def delay(self) -> timedelta:
+    def data_delay(self) -> timedelta:
         """How late the market data of its latest member come: nobody knows beforehand who will answer."""
         return max(map(delay_of, self._members))
 

@@ -108,7 +108,7 @@ class RecordingBroker:
         return bool(getattr(self._inner, "asks_in_bulk", False))
 
     @property
-    def delay(self) -> timedelta:
+    def data_delay(self) -> timedelta:
         """How late the inner broker's market data come."""
         return delay_of(self._inner)
 

@@ -5,8 +5,8 @@ or a :class:`~attribution.market.quotes.Missing`. Absence is an answer, not an e
 cannot be reached raises :class:`~attribution.errors.BrokerError`; the :class:`Market` turns that into a
 ``Missing`` that says so, and asks the next one.
 
-A source whose market data come late says so with an attribute ``delay``, a ``timedelta``: what it answers at noon is
-what others answered that much earlier, and is final that much later (:func:`delay_of`). Its fills are not meant.
+A source whose market data come late says so with an attribute ``data_delay``, a ``timedelta``: what it answers at noon
+is what others answered that much earlier, and is final that much later (:func:`delay_of`). Its fills are not meant.
 """
 
 from __future__ import annotations
@@ -136,18 +136,18 @@ class Broker(PriceSource, CloseSource, QuoteSource, FillSource, Protocol):
 
 
 def delay_of(source: object) -> timedelta:
-    """Return how late the market data of a source come, by its attribute ``delay``; 0 where it has none.
+    """Return how late the market data of a source come, by its attribute ``data_delay``; 0 where it has none.
 
     Raises
     ------
     TypeError, ValueError
-        ``delay`` is no span of time, or less than 0: what is final could not be told.
+        ``data_delay`` is no span of time, or less than 0: what is final could not be told.
     """
-    delay = getattr(source, "delay", timedelta(0))
+    delay = getattr(source, "data_delay", timedelta(0))
     if not isinstance(delay, timedelta):
-        raise TypeError(f"{source!r}: delay={delay!r}: a timedelta is needed, how late its market data come")
+        raise TypeError(f"{source!r}: data_delay={delay!r}: a timedelta is needed, how late its market data come")
     if delay < timedelta(0):
-        raise ValueError(f"{source!r}: delay={delay!r}: not less than 0")
+        raise ValueError(f"{source!r}: data_delay={delay!r}: not less than 0")
     return delay
 
 

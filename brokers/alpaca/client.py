@@ -153,7 +153,7 @@ class AlpacaBroker:
         return cls(*keys, **{**told, **settings})
 
     @property
-    def delay(self) -> timedelta:
+    def data_delay(self) -> timedelta:
         """How late market data come, by the feed of options: who pays for theirs has no late one of shares either.
 
         The bars of options have no feed to choose, and the vendor chooses that of shares where we do not: both by what

@@ -256,7 +256,7 @@ def test_ten_thousand_trades_ask_for_each_symbol_and_session_once() -> None:
 class LateBroker(CountingBarBroker):
     """Shows at noon what others showed a quarter of an hour before."""
 
-    delay: Any = timedelta(minutes=15)
+    data_delay: Any = timedelta(minutes=15)
 
     def minute_bars(self, wanted: Sequence[BarsOf]) -> Sequence[Bars | Missing]:
         return [bars_until(ask.session, self.time.now - timedelta(minutes=15)) for ask in wanted]
@@ -310,16 +310,16 @@ def test_a_late_close_is_final_later() -> None:
 @pytest.mark.parametrize(("delay", "error"), [(900.0, TypeError), (None, TypeError), (-timedelta(1), ValueError)])
 def test_a_delay_is_a_span_of_time(delay: Any, error: type[Exception]) -> None:
     broker = LateBroker()
-    broker.delay = delay
-    with pytest.raises(error, match="delay="):
+    broker.data_delay = delay
+    with pytest.raises(error, match="data_delay="):
         CachedBroker(broker)
 
 
 def test_brokers_made_of_brokers_are_as_late_as_their_latest(tmp_path: Path) -> None:
     late, ontime = LateBroker(), CountingBarBroker()
     quarter = timedelta(minutes=15)
-    assert CachedBroker(ontime).delay == FallbackBroker(ontime).delay == timedelta(0)
-    assert FallbackBroker(ontime, late).delay == quarter
+    assert CachedBroker(ontime).data_delay == FallbackBroker(ontime).data_delay == timedelta(0)
+    assert FallbackBroker(ontime, late).data_delay == quarter
     for made_of in (CachedBroker, HistoryBroker, RecordingBroker):
         folder = () if made_of is CachedBroker else (tmp_path,)
-        assert made_of(late, *folder).delay == quarter
+        assert made_of(late, *folder).data_delay == quarter

@@ -41,7 +41,7 @@ def test_only_final_closes_are_filled_in() -> None:
 def test_a_close_from_the_cache_of_a_late_broker_is_filled_in_when_it_is_final() -> None:
     time = Time("2025-01-27 15:46")
     broker = CountingBroker(time)
-    broker.delay = timedelta(minutes=15)  # type: ignore[attr-defined]
+    broker.data_delay = timedelta(minutes=15)  # type: ignore[attr-defined]
     cached = CachedBroker(broker, clock=time.clock, wall=time.wall)
     cache: dict[Any, Any] = {}
     memory = market_of(cached, historical_cache=cache).close_memory

@@ -343,7 +343,7 @@ def test_nothing_of_a_running_session_is_stored(tmp_path: Path) -> None:
 def test_what_comes_late_is_stored_later(tmp_path: Path) -> None:
     time = Time("2025-01-27 15:50")
     inner = CountingBarBroker(time)
-    inner.delay = timedelta(minutes=15)  # type: ignore[attr-defined]
+    inner.data_delay = timedelta(minutes=15)  # type: ignore[attr-defined]
     broker = HistoryBroker(inner, tmp_path, wall=time.wall)
     broker.closes([CloseOf(TCS, MONDAY)])
     broker.minute_bars([BarsOf(TCS, MONDAY)])

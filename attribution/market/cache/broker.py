@@ -73,8 +73,8 @@ class CachedBroker:
     max_entries
         How many prices are remembered, each bar counting as one (about 250 bytes); the longest unused go first.
     settling
-        How long after its end a session may still change. A broker that says with an attribute ``delay`` that its data
-        come late (:func:`~attribution.market.source.delay_of`) is given that much more, for minutes too.
+        How long after its end a session may still change. A broker that says with an attribute ``data_delay`` that its
+        data come late (:func:`~attribution.market.source.delay_of`) is given that much more, for minutes too.
     clock, wall
         Seconds that only go forward, and the zone-aware time of day; both may be replaced for tests.
     memory
@@ -121,7 +121,7 @@ class CachedBroker:
         return self.inner.name
 
     @property
-    def delay(self) -> timedelta:
+    def data_delay(self) -> timedelta:
         """How late the inner broker's market data come."""
         return self._lives.delay
 

@@ -76,7 +76,7 @@ class HistoryBroker:
         return bool(getattr(self.inner, "asks_in_bulk", False))
 
     @property
-    def delay(self) -> timedelta:
+    def data_delay(self) -> timedelta:
         """How late the inner broker's market data come."""
         return delay_of(self.inner)
 
@@ -97,7 +97,7 @@ class HistoryBroker:
         return self.inner.fills(wanted)
 
     def _fetch_closes(self, wanted: Sequence[CloseOf]) -> Sequence[Answer]:
-        wall = seen(self._wall(), self.delay)
+        wall = seen(self._wall(), self.data_delay)
         answers = self.inner.closes(wanted)
         for ask, found in _pairs(wanted, answers):
             if isinstance(found, Price) and found.kind in OFFICIAL and close_is_final(ask, found, wall, self._settling):
@@ -130,7 +130,7 @@ class HistoryBarBroker(HistoryBroker):
         return _first_then(wanted, self.folder.minute_bars, self._fetch_bars)
 
     def _fetch_bars(self, wanted: Sequence[BarsOf]) -> Sequence[Bars | Missing]:
-        wall = seen(self._wall(), self.delay)
+        wall = seen(self._wall(), self.data_delay)
         answers = self._bars.minute_bars(wanted)
         for ask, found in _pairs(wanted, answers):
             if isinstance(found, Bars) and bars_are_final(ask.instrument, ask.session, found, wall, self._settling):
