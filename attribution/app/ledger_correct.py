@@ -10,9 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from attribution.app.ledger_door import EXIT_SOME, open_service
+from attribution.app.ledger_door import open_service
 from attribution.app.ledger_words import amount_of, pairs_of
-from attribution.app.output import message
 from attribution.app.sheet import InputError
 from attribution.calendars import to_epoch_us
 from attribution.ledger.entry import Entry, Kind
@@ -21,10 +20,7 @@ from attribution.ledger.service import TradeLedgerService
 
 __all__ = ["CORRECT_EPILOG", "correct"]
 
-CORRECT_EPILOG = (
-    "Exit codes: 0 on record · 1 the log could not be reached, the correction waits in the spool · 2 wrong usage, or "
-    "not recorded."
-)
+CORRECT_EPILOG = "Exit codes: 0 on record · 2 wrong usage, no ledger, or not recorded: a correction never waits."
 
 
 def correct(
@@ -68,10 +64,6 @@ def correct(
             typer.echo(f"#{number} is so corrected already (revision {before[-1].revision})")
             return
         service.append([_correction(service, entry, len(before) + 1, told)])
-        health = service.health()
-        if health.waiting:
-            message(f"the log could not be reached: {health.waiting} waiting in the spool ({health.log.last_error})")
-            raise typer.Exit(EXIT_SOME)
         typer.echo(f"#{service.log.head().seq} {action} of #{number} {entry.key} (revision {len(before) + 1})")
 
 
@@ -114,7 +106,6 @@ def _correction(service: TradeLedgerService, entry: Entry, revision: int, told: 
         ts=to_epoch_us(now) * 1000,
         trade_date=entry.trade_date,
         source="cli",
-        causation_id=entry.key[:100] or None,
         fill_key=entry.key,
         revision=revision,
         **told,
