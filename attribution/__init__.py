@@ -27,12 +27,12 @@ from attribution.lookups import (
 )
 from attribution.market.cache import clear_caches
 from attribution.market.fixed import UnderlyingPrice
+from attribution.row import row_from_attribution_data
 from attribution.single import calculate_attribution_for_trade, calculate_attribution_for_trades
 from attribution.status import Flag, Status
 from attribution.summary import summarise
 from attribution.symbols import format_symbol, parse_legs, parse_symbol
 from attribution.tables import price_frame
-from attribution.trade import row_from_attribution_data
 from attribution.version import __version__
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from attribution.calendars import canonical_exchange, get_calendar
 from attribution.errors import CalendarError, TradeError
@@ -16,9 +16,6 @@ from attribution.fields import as_number, is_absent
 from attribution.instruments import DATED
 from attribution.priced import PricedLeg, priced_legs
 from attribution.symbols import underlying_of
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = [
     "LEG_FIELDS",
@@ -31,7 +28,6 @@ __all__ = [
     "Trade",
     "as_instant",
     "leg_fields",
-    "row_from_attribution_data",
 ]
 
 REQUIRED_FIELDS = ("symbol", "entry_time", "entry_quantity")
@@ -367,64 +363,3 @@ def _check_expiries(trade: Trade) -> None:
         if trade.entry_time.astimezone(expires_at.tzinfo).date() > expires_at.date():
             allowed = f"not after the expiry of {item.leg.symbol} ({expires_at.isoformat()})"
             raise TradeError("entry_time", trade.entry_time.isoformat(), allowed)
-
-
-def row_from_attribution_data(
-    symbol: str,
-    entry_time: object,
-    exit_time: object,
-    entry_price: float | None,
-    exit_price: float | None,
-    entry_quantity: float,
-    *,
-    entry_keys: str | Sequence[str] | None = None,
-    exit_keys: str | Sequence[str] | None = None,
-    mtm: float | None = None,
-    exit_quantity: float | None = None,
-    multiplier: float | None = None,
-    commission: float | None = None,
-) -> pd.Series[Any]:
-    """Make the row that :func:`~attribution.calculate_attribution_for_trade` takes.
-
-    Parameters
-    ----------
-    symbol
-        An instrument (``"TCS_STK___"``) or a combo (``"NIFTY_OPT_20250130_CALL_23500?-1:…?-1"``).
-    entry_time, exit_time
-        Instants of the fills: text, datetime or Timestamp; naive ones are in the exchange's zone.
-        ``""``, ``"0"``, NaN and None mean absent: an absent exit is an open trade.
-    entry_price, exit_price, mtm
-        Net price per unit at the fills, and the current mark. [currency per unit] For a combo the signed sum
-        of ratio × leg price: a short straddle is entered at a negative price.
-    entry_quantity, exit_quantity
-        Signed units, not lots: + long, − short; the exit has the opposite sign. An absent exit quantity
-        closes all of it.
-    entry_keys, exit_keys
-        Broker order ids of the fills.
-    multiplier
-        Units of currency per point and unit where it is not the contract's own. [–]
-    commission
-        Fees of the whole trade. [currency]
-
-    Returns
-    -------
-    pandas.Series
-        The row, indexed by these names.
-    """
-    import pandas as pd
-
-    fields = {
-        "symbol": symbol,
-        "entry_time": entry_time,
-        "exit_time": exit_time,
-        "entry_price": entry_price,
-        "exit_price": exit_price,
-        "entry_quantity": entry_quantity,
-        "exit_quantity": exit_quantity,
-        "entry_keys": entry_keys,
-        "exit_keys": exit_keys,
-        "mtm": mtm,
-        "multiplier": multiplier,
-        "commission": commission,
-    }
-    return pd.Series(fields, dtype=object)

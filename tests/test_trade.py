@@ -14,7 +14,8 @@ import pandas as pd
 import pytest
 
 from attribution.errors import SymbolError, TradeError
-from attribution.trade import Part, Trade, as_instant, row_from_attribution_data
+from attribution.row import row_from_attribution_data
+from attribution.trade import Part, Trade, as_instant
 
 KOLKATA = ZoneInfo("Asia/Kolkata")
 NEW_YORK = ZoneInfo("America/New_York")
